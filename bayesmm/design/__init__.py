@@ -1,0 +1,18 @@
+"""Terms × data → y, X, Z, and their cross-product."""
+
+from bayesmm.design.build import build_design
+from bayesmm.design.columns import Columns, TermColumns
+from bayesmm.design.design import Cluster, Design, Rebuilt
+from bayesmm.design.factor import Factor
+from bayesmm.design.random_term import RandomTerm
+
+__all__ = [
+    "Cluster",
+    "Columns",
+    "Design",
+    "Factor",
+    "RandomTerm",
+    "Rebuilt",
+    "TermColumns",
+    "build_design",
+]

@@ -1,0 +1,250 @@
+"""Formula × data → Design: every check on the data is made here, before anything is computed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesmm.covariance import STRUCTURES, Covariance
+from bayesmm.design.columns import Columns, evaluate_columns, evaluate_response
+from bayesmm.design.design import Design
+from bayesmm.design.factor import Factor, factor_from
+from bayesmm.design.frame import aligned, as_frame, check_known, complete_frame
+from bayesmm.design.random_term import RandomTerm
+from bayesmm.design.rank import aliased_columns
+from bayesmm.errors import DataError, DesignNotice, ModelError, near_matches
+from bayesmm.formula import Bar, Formula, LevelEquations, parse_formula
+
+
+def build_design(
+    formula: str | Formula,
+    data: Any,
+    *,
+    covariance: Mapping[str, str] | None = None,
+    weights: Any = None,
+    offset: Any = None,
+    namespace: Mapping[str, Any] | None = None,
+) -> Design:
+    """Build y, X and the random terms of a model.
+
+    Parameters
+    ----------
+    formula
+        lme4's language, or a :class:`~bayesmm.formula.Formula`.
+    data
+        One row for each observation.
+    covariance
+        Group name or term label → name of a covariance structure, where it isn't what the bar says.
+    weights
+        Precision weights, a column name or n positive numbers: Var(e_i) = σ²/w_i.
+    offset
+        A column name or n numbers, added to the linear predictor.
+    namespace
+        Functions that the formula may call by name.
+
+    Raises
+    ------
+    FormulaError
+        If the formula can't be read.
+    DataError
+        If the data don't fit the formula.
+    ModelError
+        If an option names nothing.
+    """
+    parsed = parse_formula(formula)
+    table = as_frame(data)
+    variables = check_known(table, parsed.variables, also=namespace or ())
+    extra = {"weights": aligned(weights, "weights", table), "offset": aligned(offset, "offset", table)}
+    frame = complete_frame(table, variables, extra)
+    y = _response(parsed, frame.data, namespace)
+    used_weights, used_offset = (None if v is None else v[frame.rows] for v in extra.values())
+    _check_weights(used_weights)
+    fixed, aliased = _fixed(parsed, frame.data, namespace)
+    if fixed.offset is not None:
+        used_offset = fixed.offset if used_offset is None else used_offset + fixed.offset
+    terms = _terms(parsed, frame.data, namespace, dict(covariance or {}))
+    if parsed.levels is not None:
+        _check_constant_within(parsed.levels, frame.data, terms)
+    for array in (y, used_weights, used_offset):
+        if array is not None:
+            array.flags.writeable = False
+    return Design(
+        formula=parsed,
+        y=y,
+        fixed=fixed,
+        terms=terms,
+        weights=used_weights,
+        offset=used_offset,
+        aliased=aliased,
+        index=frame.data.index,
+        n_dropped=frame.n_dropped,
+    )
+
+
+def _response(formula: Formula, data: pd.DataFrame, namespace: Mapping[str, Any] | None) -> np.ndarray:
+    name = formula.response
+    if name in data.columns and not pd.api.types.is_numeric_dtype(data[name].dtype):
+        raise _not_numeric(name, str(data[name].dtype))
+    values = np.asarray(evaluate_response(name, data, namespace))
+    if values.ndim != 1 or values.dtype.kind not in "iuf":
+        raise _not_numeric(name, "boolean" if values.dtype.kind == "b" else "not one number a row")
+    y = values.astype(float)
+    if not np.isfinite(y).all():
+        raise DataError(
+            f"the response '{name}' is infinite or not a number in {int((~np.isfinite(y)).sum())} rows",
+            expected="finite numbers",
+            advice="drop those rows, or mend the transformation (log of 0?)",
+        )
+    if np.ptp(y) == 0:
+        raise DataError(
+            f"the response '{name}' is {y[0]:g} in all {len(y)} rows",
+            expected="a response that varies",
+            advice="check that this is the right column, and the filter that made the data",
+        )
+    return y
+
+
+def _not_numeric(name: str, kind: str) -> DataError:
+    return DataError(
+        f"the response '{name}' is not numeric ({kind})",
+        expected="a number for each row",
+        advice="pandas.to_numeric(column), or an integer code; a Gaussian model needs numbers",
+    )
+
+
+def _check_weights(weights: np.ndarray | None) -> None:
+    if weights is not None and not (weights > 0).all():
+        bad = int((weights <= 0).sum())
+        raise DataError(
+            f"{bad} of the weights are zero or negative",
+            expected="positive precision weights, Var(e_i) = σ²/w_i",
+            advice="drop the rows that should not count",
+        )
+
+
+def _fixed(
+    formula: Formula, data: pd.DataFrame, namespace: Mapping[str, Any] | None
+) -> tuple[Columns, tuple[str, ...]]:
+    """X with its aliased columns dropped, and their names."""
+    columns = evaluate_columns(formula.fixed, data, namespace)
+    gone = aliased_columns(columns.matrix)
+    aliased = tuple(columns.names[i] for i in gone)
+    if gone:
+        warnings.warn(
+            f"X is rank deficient: dropped {len(gone)} column{'s' if len(gone) > 1 else ''} that depend "
+            f"linearly on others: {', '.join(aliased)}",
+            DesignNotice,
+            stacklevel=5,
+        )
+        columns = columns.without(gone)
+    if len(columns.names) >= len(data):
+        raise DataError(
+            f"{len(columns.names)} fixed-effects coefficients and {len(data)} complete rows",
+            expected="more rows than coefficients",
+            advice="a simpler fixed part, or look for missing values",
+        )
+    return columns, aliased
+
+
+def _terms(
+    formula: Formula,
+    data: pd.DataFrame,
+    namespace: Mapping[str, Any] | None,
+    covariance: dict[str, str],
+) -> tuple[RandomTerm, ...]:
+    """The random terms, by falling number of levels; terms of one group share one Factor."""
+    factors: dict[tuple[str, ...], Factor] = {}
+    terms: list[RandomTerm] = []
+    for bar in formula.bars:
+        if bar.group not in factors:
+            factors[bar.group] = _checked_factor(bar, data)
+        recipe = evaluate_columns(bar.expr, data, namespace)
+        structure = _structure(bar, len(recipe.names), covariance)
+        terms.append(RandomTerm(bar.label, factors[bar.group], recipe, structure))
+    known = {key for bar in formula.bars for key in (bar.group_name, bar.label)}
+    for key in covariance:
+        if key not in known:
+            raise ModelError(
+                f"covariance has the key {key!r}, which names no random term",
+                expected="the name of a grouping factor or the label of a term",
+                advice=near_matches(key, known),
+            )
+    for term in terms:
+        _check_term(term, terms, len(data))
+    return tuple(sorted(terms, key=lambda term: -len(term.factor)))
+
+
+def _checked_factor(bar: Bar, data: pd.DataFrame) -> Factor:
+    factor = factor_from(data, bar.group)
+    if len(factor) < 2:
+        raise DataError(
+            f"the grouping factor '{factor.name}' has one level, {factor.labels[0]!r}",
+            expected="at least two levels; some five or more to learn a variance",
+            advice=f"drop ({bar.label}), or check the filter that made the data",
+        )
+    if len(factor) >= len(data):
+        raise DataError(
+            f"the grouping factor '{factor.name}' has {len(factor)} levels in {len(data)} rows",
+            expected="fewer levels than rows, or its effects can't be told from the residuals",
+            advice="a coarser grouping factor",
+        )
+    return factor
+
+
+def _structure(bar: Bar, k: int, covariance: Mapping[str, str]) -> Covariance:
+    name = covariance.get(bar.label, covariance.get(bar.group_name))
+    if name is None:
+        name = "unstructured" if bar.correlated else "diagonal"
+    elif name not in STRUCTURES:
+        raise ModelError(
+            f"covariance of '{bar.label}' is {name!r}",
+            expected=f"one of {', '.join(map(repr, STRUCTURES))}",
+            advice=near_matches(name, STRUCTURES),
+        )
+    return STRUCTURES[name](k)
+
+
+def _check_term(term: RandomTerm, terms: list[RandomTerm], n: int) -> None:
+    size = term.k * len(term.factor)
+    if term.covariance.correlated and size >= n:
+        raise DataError(
+            f"({term.label}) has {term.k} columns × {len(term.factor)} levels = {size} random effects and "
+            f"{n} rows",
+            expected="fewer random effects than rows, or the variances can't be told apart",
+            advice=f"a simpler term, such as (1 | {term.group}), or || for uncorrelated effects",
+        )
+    zero = np.flatnonzero(~term.Xi.any(axis=0))
+    if len(zero):
+        raise DataError(
+            f"the column '{term.columns[zero[0]]}' of ({term.label}) is zero in all rows",
+            expected="columns that vary",
+            advice="drop it from the term",
+        )
+    for other in terms:
+        both = set(term.columns) & set(other.columns)
+        if other is not term and other.group == term.group and both:
+            raise DataError(
+                f"'{sorted(both)[0]}' stands twice among the random effects of '{term.group}': in "
+                f"({other.label}) and in ({term.label})",
+                expected="each column once a grouping factor",
+                advice=f"(0 + x | {term.group}) leaves the intercept out",
+            )
+
+
+def _check_constant_within(levels: LevelEquations, data: pd.DataFrame, terms: tuple[RandomTerm, ...]) -> None:
+    """Level-2 predictors have one value in each cluster, or the level-2 equation means something else."""
+    codes = terms[0].factor.codes
+    for name in sorted(levels.level2_variables & set(data.columns)):
+        values = data[name]
+        numbers = pd.factorize(values)[0]
+        if len(np.unique(codes * (numbers.max() + 1) + numbers)) > len(terms[0].factor):
+            raise DataError(
+                f"'{name}' stands in a level-2 equation but varies within '{terms[0].group}'",
+                expected="one value for each cluster",
+                advice=f"its cluster mean, data.groupby('{levels.group}')['{name}'].transform('mean'), "
+                "or put it into the level-1 equation",
+            )

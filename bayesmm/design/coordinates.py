@@ -1,0 +1,149 @@
+"""The coordinates in which the numerical work is done: every quantity of order one, whatever the units.
+
+The user's model y = Xβ + Zb + e is the same model as ỹ = X̃β̃ + Z̃b̃ + ẽ with
+
+    ỹ = W^½ (y − offset − Xγ)/s,    γ the least-squares coefficients, s² = Σ w (y − offset − Xγ)²/(n − p),
+    X̃ = W^½ X R⁻¹,                  X̃'X̃ = I,
+    X̃i = W^½ Xi T⁻¹,                T lower triangular, from the term's covariance structure,
+
+so β = γ + s R⁻¹β̃, σ = s σ̃, b = s T⁻¹b̃ and λ = T⁻¹λ̃. Three things follow. The fit doesn't change with
+units. Forming cross-products loses no digits,
+since the columns of X̃ are orthonormal and the part of y that X explains has been taken out. And the
+parameters of λ̃ all have the same natural scale.
+
+What the change costs the criteria: −2 log-likelihoods of y are those of ỹ plus
+``2 m log s − Σ log w + 2 log|R|``, with m = n for ML, m = n − p and the last term for REML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from bayesmm.design.design import Design
+from bayesmm.design.rank import orthonormalizer
+from bayesmm.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """A change of coordinates, fixed once for a design.
+
+    Attributes
+    ----------
+    R
+        (p, p) upper triangular, X̃ = W^½ X R⁻¹.
+    gamma
+        (p,) the least-squares coefficients.
+    scale
+        s, in units of y.
+    bases
+        T (k, k) for each term.
+    n
+        The number of rows.
+    sum_log_weights
+        Σ log w.
+    """
+
+    R: np.ndarray
+    gamma: np.ndarray
+    scale: float
+    bases: tuple[np.ndarray, ...]
+    n: int
+    sum_log_weights: float
+
+    @property
+    def p(self) -> int:
+        """The number of columns of X."""
+        return len(self.gamma)
+
+    @property
+    def log_det_R(self) -> float:
+        """log|R|."""
+        return float(np.sum(np.log(np.diag(self.R))))
+
+    def beta(self, beta_tilde: np.ndarray) -> np.ndarray:
+        """β̃ (..., p) → β in the user's units."""
+        return self.gamma + self.scale * self.unwhiten(beta_tilde)
+
+    def unwhiten(self, vectors: np.ndarray) -> np.ndarray:
+        """R⁻¹v for each row v of ``vectors`` (..., p)."""
+        if self.p == 0:
+            return np.asarray(vectors)
+        flat = np.asarray(vectors).reshape(-1, self.p)
+        return solve_triangular(self.R, flat.T).T.reshape(np.shape(vectors))
+
+    def factor_out(self, term: int, lam: np.ndarray) -> np.ndarray:
+        """λ̃ → λ = T⁻¹λ̃ of one term."""
+        return solve_triangular(self.bases[term], lam, lower=True)
+
+    def factor_in(self, term: int, lam: np.ndarray) -> np.ndarray:
+        """λ → λ̃ = Tλ of one term."""
+        return self.bases[term] @ lam
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The transformed rows: ``XY`` (n, p + 1) holds [X̃ ỹ]; ``Xi[t]`` (n, k) each term's X̃i."""
+
+    XY: np.ndarray
+    Xi: tuple[np.ndarray, ...]
+
+
+def coordinates_of(design: Design) -> Coordinates:
+    """Choose the coordinates from the whole of a design's data.
+
+    Raises
+    ------
+    DataError
+        If X explains the response exactly, so that nothing is left to model.
+    """
+    root = None if design.weights is None else np.sqrt(design.weights)
+    y = design.y if design.offset is None else design.y - design.offset
+    X = design.X
+    if root is not None:
+        y, X = root * y, root[:, None] * X
+    n, p = X.shape
+    R = orthonormalizer(X) if p else np.zeros((0, 0))
+    gamma = np.zeros(p)
+    residual = y
+    for _ in range(2):  # the second pass gives back the digits that a large mean takes from the first
+        step = solve_triangular(R, solve_triangular(R, X.T @ residual, trans="T")) if p else gamma
+        gamma = gamma + step
+        residual = y - X @ gamma
+    scale = float(np.sqrt(residual @ residual / (n - p)))
+    if not scale > 1e-12 * np.sqrt(np.mean(y * y)):
+        raise DataError(
+            "the fixed effects explain the response exactly",
+            expected="a response with some variation left",
+            advice="look for a predictor that is a copy of the response",
+        )
+    bases = []
+    for term in design.terms:
+        weighted = term.Xi if root is None else root[:, None] * term.Xi
+        bases.append(term.covariance.basis(weighted.T @ weighted / n))
+    log_weights = 0.0 if design.weights is None else float(np.sum(np.log(design.weights)))
+    return Coordinates(R, gamma, scale, tuple(bases), n, log_weights)
+
+
+def transformed_rows(design: Design, coordinates: Coordinates, rows: slice = slice(None)) -> Rows:
+    """[X̃ ỹ] and X̃i of some rows of the design; chunks of rows go through the same coordinates."""
+    X = design.X[rows]
+    y = design.y[rows] - X @ coordinates.gamma
+    if design.offset is not None:
+        y = y - design.offset[rows]
+    XY = np.empty((len(y), coordinates.p + 1))
+    if coordinates.p:
+        XY[:, :-1] = X @ solve_triangular(coordinates.R, np.eye(coordinates.p))
+    XY[:, -1] = y / coordinates.scale
+    Xi = [
+        term.Xi[rows] @ solve_triangular(basis, np.eye(term.k), lower=True)
+        for term, basis in zip(design.terms, coordinates.bases, strict=True)
+    ]
+    if design.weights is not None:
+        root = np.sqrt(design.weights[rows])[:, None]
+        XY *= root
+        Xi = [root * columns for columns in Xi]
+    return Rows(XY, tuple(np.ascontiguousarray(columns) for columns in Xi))

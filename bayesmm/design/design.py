@@ -1,0 +1,179 @@
+"""``Design``: the matrices of a model, y, X and Z, with their names and the recipe that rebuilds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from bayesmm.design.columns import Columns
+from bayesmm.design.factor import Factor
+from bayesmm.design.frame import as_frame, check_known, plain_frame
+from bayesmm.design.random_term import RandomTerm, khatri_rao
+from bayesmm.errors import DataError, near_matches
+from bayesmm.formula import Formula
+
+
+class Cluster(NamedTuple):
+    """One cluster's own equation, y_j = X_j β + Z_j b_j + e_j.
+
+    ``y`` (n_j,), ``X`` (n_j, p), ``Z`` (n_j, k): the columns behind the bars of this grouping factor.
+    """
+
+    y: np.ndarray
+    X: np.ndarray
+    Z: np.ndarray
+
+
+class Rebuilt(NamedTuple):
+    """The design on other data: ``X`` (m, p), ``Z`` (m, Σkℓ), ``offset`` (m,) or None, and ``unseen``.
+
+    ``unseen[group]`` (m,) of bool marks the rows whose level of that factor was not seen; their Z is zero.
+    """
+
+    X: np.ndarray
+    Z: sparse.csr_array
+    offset: np.ndarray | None
+    unseen: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """y, X and Z of a mixed model, y = Xβ + Zb + e.
+
+    Attributes
+    ----------
+    formula
+        What it was built from.
+    y
+        (n,) the response.
+    fixed
+        The columns of X with their names, terms and recipe.
+    terms
+        The random terms, by falling number of levels (lme4's order); Z has their columns in this order.
+    weights
+        (n,) precision weights w, Var(e_i) = σ²/w_i; None for none.
+    offset
+        (n,) added to Xβ + Zb with coefficient one; None for none.
+    aliased
+        Names of columns of X that were dropped because they depend linearly on others.
+    index
+        The labels of the rows that were used.
+    n_dropped
+        How many rows were dropped because a variable of the model was missing.
+    """
+
+    formula: Formula
+    y: np.ndarray
+    fixed: Columns
+    terms: tuple[RandomTerm, ...]
+    weights: np.ndarray | None
+    offset: np.ndarray | None
+    aliased: tuple[str, ...]
+    index: pd.Index
+    n_dropped: int
+
+    @property
+    def response(self) -> str:
+        """The response as the formula writes it."""
+        return self.formula.response
+
+    @property
+    def X(self) -> np.ndarray:
+        """(n, p), the fixed-effects model matrix, read-only."""
+        return self.fixed.matrix
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the p columns of X."""
+        return self.fixed.names
+
+    @property
+    def Z(self) -> sparse.csr_array:
+        """(n, Σ kℓ), the random-effects model matrix, sparse; built on demand."""
+        return sparse.csr_array(sparse.hstack([term.Z for term in self.terms], format="csr"))
+
+    @property
+    def n(self) -> int:
+        """The number of observations."""
+        return len(self.y)
+
+    @property
+    def p(self) -> int:
+        """The number of fixed-effects coefficients."""
+        return self.fixed.matrix.shape[1]
+
+    @property
+    def q(self) -> int:
+        """The number of random effects, Σ kℓ."""
+        return sum(term.k * len(term.factor) for term in self.terms)
+
+    @property
+    def factors(self) -> dict[str, Factor]:
+        """The grouping factors by name, each once."""
+        return {term.group: term.factor for term in self.terms}
+
+    def terms_of(self, group: str) -> tuple[RandomTerm, ...]:
+        """The random terms of one grouping factor.
+
+        Raises
+        ------
+        DataError
+            If the model has no such grouping factor.
+        """
+        found = tuple(term for term in self.terms if term.group == group)
+        if not found:
+            raise DataError(
+                f"the model has no grouping factor {group!r}",
+                expected=f"one of {', '.join(map(repr, self.factors))}",
+                advice=near_matches(group, self.factors),
+            )
+        return found
+
+    def cluster(self, group: str, level: Any) -> Cluster:
+        """The rows of one cluster: y_j, X_j and Z_j of y_j = X_j β + Z_j b_j + e_j.
+
+        Parameters
+        ----------
+        group
+            The name of a grouping factor.
+        level
+            One of its levels, in the type that the data have.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Reaction ~ Days + (Days | Subject)", bmm.load_data("sleepstudy"))
+        >>> model.design.cluster("Subject", 309).Z[:2]
+        array([[1., 0.],
+               [1., 1.]])
+        """
+        terms = self.terms_of(group)
+        rows = np.flatnonzero(terms[0].factor.codes == terms[0].factor.code_of(level))
+        return Cluster(self.y[rows], self.X[rows], np.hstack([term.Xi[rows] for term in terms]))
+
+    def rebuild(self, data: Any) -> Rebuilt:
+        """The same columns on other data: remembered transforms and levels; unseen levels are flagged.
+
+        Raises
+        ------
+        DataError
+            If a variable is missing from the data, or a factor in X has a level that was not seen.
+        """
+        data = as_frame(data)
+        wanted = self.formula.variables - {self.formula.response}
+        needed = check_known(data, wanted & self._variables())
+        frame = plain_frame(data, needed)
+        X, offset = self.fixed.evaluate(frame)
+        blocks, unseen = [], {}
+        for term in self.terms:
+            codes = term.factor.recode(data)
+            unseen[term.group] = codes < 0
+            blocks.append(khatri_rao(codes, term.recipe.evaluate(frame)[0], len(term.factor)))
+        return Rebuilt(X, sparse.csr_array(sparse.hstack(blocks, format="csr")), offset, unseen)
+
+    def _variables(self) -> frozenset[str]:
+        return self.formula.predictors

@@ -1,0 +1,128 @@
+"""A grouping factor: integer codes straight from the data, levels in the user's own types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from bayesmm.errors import DataError, near_matches
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """A grouping factor with its observed levels.
+
+    Attributes
+    ----------
+    variables
+        The data columns whose observed combinations are the levels.
+    codes
+        (n,) of int64: ``levels[codes[i]]`` is the level of row i.
+    levels
+        (ℓ,) pandas Index, or a MultiIndex for combinations of several columns, in the user's own types
+        and order: a categorical's order, otherwise sorted. Observed levels only.
+    """
+
+    variables: tuple[str, ...]
+    codes: np.ndarray
+    levels: pd.Index
+
+    @property
+    def name(self) -> str:
+        """``Subject``, or ``batch:cask`` for combinations."""
+        return ":".join(self.variables)
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    @property
+    def labels(self) -> list[str]:
+        """The levels as text, ``A:a`` for combinations."""
+        if isinstance(self.levels, pd.MultiIndex):
+            return [":".join(map(str, level)) for level in self.levels]
+        return [str(level) for level in self.levels]
+
+    @property
+    def J(self) -> sparse.csr_array:
+        """The (n, ℓ) indicator matrix, sparse."""
+        n = len(self.codes)
+        return sparse.csr_array((np.ones(n), self.codes, np.arange(n + 1)), shape=(n, len(self.levels)))
+
+    def code_of(self, level: object) -> int:
+        """The code of one level.
+
+        Raises
+        ------
+        DataError
+            If there is no such level.
+        """
+        wanted = level
+        if isinstance(self.levels, pd.MultiIndex) and isinstance(level, str):
+            matches = [code for code, label in enumerate(self.labels) if label == level]
+            if len(matches) == 1:
+                return matches[0]
+        try:
+            return int(self.levels.get_loc(wanted))
+        except (KeyError, TypeError, ValueError):
+            advice = near_matches(level, self.labels)
+            if str(level) in self.labels:
+                kind = type(self.levels[0]).__name__
+                advice = f"the level as {kind}, the type that the data have, not as {type(level).__name__}"
+            raise DataError(
+                f"'{self.name}' has no level {level!r}",
+                expected=f"one of its {len(self.levels)} levels",
+                advice=advice,
+            ) from None
+
+    def recode(self, data: pd.DataFrame) -> np.ndarray:
+        """The codes (m,) of the rows of other data; −1 where the level was not seen."""
+        return self.levels.get_indexer(level_index(data, self.variables)).astype(np.int64)
+
+
+def level_index(data: pd.DataFrame, variables: tuple[str, ...]) -> pd.Index:
+    """The levels of every row (m,), in their own types."""
+    columns = [plain_values(data[variable]) for variable in variables]
+    if len(columns) == 1:
+        return pd.Index(columns[0])
+    return pd.MultiIndex.from_arrays(columns, names=list(variables))
+
+
+def plain_values(column: pd.Series) -> pd.Series:
+    """A categorical's values in the type of its categories; any other column as it is."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.astype(column.cat.categories.dtype)
+    return column
+
+
+def factor_from(data: pd.DataFrame, variables: tuple[str, ...]) -> Factor:
+    """Code the observed combinations of some columns; never all the combinations there could be.
+
+    Cost: a sort of the levels and one pass over the rows.
+    """
+    codes, levels = _codes_of(data[variables[0]])
+    parts = [levels]
+    keys = codes
+    for variable in variables[1:]:
+        more, levels = _codes_of(data[variable])
+        parts.append(levels)
+        keys = keys * len(levels) + more
+    if len(variables) == 1:
+        return Factor(variables, codes, levels.rename(variables[0]))
+    observed, codes = np.unique(keys, return_inverse=True)
+    arrays = []
+    for levels in reversed(parts):
+        arrays.append(levels.take(observed % len(levels)))
+        observed = observed // len(levels)
+    combined = pd.MultiIndex.from_arrays(arrays[::-1], names=list(variables))
+    return Factor(variables, codes.astype(np.int64), combined)
+
+
+def _codes_of(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        present = column.cat.remove_unused_categories()
+        return present.cat.codes.to_numpy().astype(np.int64), pd.Index(present.cat.categories)
+    codes, levels = pd.factorize(column, sort=True)
+    return codes.astype(np.int64), pd.Index(levels)

@@ -1,0 +1,87 @@
+"""One random term: a bar of the formula met with the data.
+
+Z is the row-wise Kronecker (Khatri–Rao) product of the indicator matrix J (n, ℓ) with the term's own model
+matrix Xi (n, k): row i of Z holds Xi[i] in the k columns of its own level and zeros elsewhere (Bates,
+Mächler, Bolker & Walker 2015, eq. 7). It is written down from the integer codes, so it costs n·k numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from bayesmm.covariance import Covariance
+from bayesmm.design.columns import Columns
+from bayesmm.design.factor import Factor
+
+
+@dataclass(frozen=True, eq=False)
+class RandomTerm:
+    """A random term ``(expr | group)`` on data.
+
+    Attributes
+    ----------
+    label
+        ``"Days | Subject"``.
+    factor
+        The grouping factor, with codes and levels.
+    recipe
+        The columns behind the bar, rebuilt on other data by ``recipe.evaluate(data)``.
+    covariance
+        The structure of λ, the factor of this term's relative covariance.
+    """
+
+    label: str
+    factor: Factor
+    recipe: Columns
+    covariance: Covariance
+
+    @property
+    def group(self) -> str:
+        """The name of the grouping factor."""
+        return self.factor.name
+
+    @property
+    def levels(self) -> pd.Index:
+        """The ℓ observed levels."""
+        return self.factor.levels
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the k columns of Xi."""
+        return self.recipe.names
+
+    @property
+    def k(self) -> int:
+        """The number of columns of Xi."""
+        return len(self.recipe.names)
+
+    @property
+    def Xi(self) -> np.ndarray:
+        """The term's own model matrix, (n, k)."""
+        return self.recipe.matrix
+
+    @property
+    def J(self) -> sparse.csr_array:
+        """The (n, ℓ) indicator matrix of the grouping factor."""
+        return self.factor.J
+
+    @property
+    def Z(self) -> sparse.csr_array:
+        """(n, k·ℓ), sparse: the columns of level 1, then those of level 2, and so on."""
+        return khatri_rao(self.factor.codes, self.Xi, len(self.factor))
+
+
+def khatri_rao(codes: np.ndarray, Xi: np.ndarray, n_levels: int) -> sparse.csr_array:
+    """Row-wise Kronecker product of the indicator of ``codes`` (n,) with ``Xi`` (n, k): (n, k·ℓ), sparse.
+
+    Codes of −1 (levels not seen) give rows of zeros.
+    """
+    n, k = Xi.shape
+    known = codes >= 0
+    columns = (codes[known, None] * k + np.arange(k)).ravel()
+    pointer = np.concatenate([[0], np.cumsum(np.where(known, k, 0))])
+    return sparse.csr_array((Xi[known].ravel(), columns, pointer), shape=(n, k * n_levels))

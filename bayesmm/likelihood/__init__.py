@@ -1,0 +1,7 @@
+"""The exact Gaussian marginal likelihood: one blocked factorization, its value and its gradient."""
+
+from bayesmm.likelihood.factorization import Factorization
+from bayesmm.likelihood.layout import Layout, layout_of
+from bayesmm.likelihood.marginal import MarginalLikelihood, Solution
+
+__all__ = ["Factorization", "Layout", "MarginalLikelihood", "Solution", "layout_of"]

@@ -1,0 +1,230 @@
+"""One factorization of K = Λ̄'[Z X y]'[Z X y]Λ̄ + I, and everything that is read off it.
+
+K = LL' in the order [head | tail's random effects | X | y]. From the pivots of L come log|M|, log|C| and
+the penalised residual sum of squares r²; from its last row, by back-substitution, ζ = (û, β̂, −1); from the
+inverse on its pattern (Takahashi's recursion; Neumaier & Groeneveld 1998), the gradient
+
+    ∂f/∂λ_g = 2 Σ_j [ [Z'Z Z'X Z'y] Λ̄ Q ]_jj,   Q = P̄ + κ ζζ',
+
+where P̄ is K⁻¹ without y (for REML: its random-effects block is P + UC⁻¹U') or M⁻¹ (for ML), and κ weighs
+r² in the criterion. It holds for singular Λ as for any other, and there is no division by Λ in it.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from scipy.linalg.blas import dger, dtrsv
+from scipy.linalg.lapack import dpotrf, dpotri
+
+from bayesmm.likelihood import kernels
+from bayesmm.likelihood.layout import Layout
+
+
+class Factorization:
+    """The blocked Cholesky factor of K for a layout; :meth:`update` makes it current for a Λ.
+
+    The workspace is allocated once and overwritten by each update.
+
+    Attributes
+    ----------
+    log_det_M
+        log|Λ'Z'ZΛ + I|.
+    log_det_C
+        log|X'V⁻¹X| (with V relative to σ²).
+    r2
+        The penalised residual sum of squares.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        head, m = layout.head, layout.size
+        self._k_group = np.array([group.k for group in layout.cross.groups], dtype=np.int64)
+        node_k = np.repeat(head.k, np.diff(head.node_start))
+        self._u_start = np.concatenate([[0], np.cumsum(node_k)]).astype(np.int64)
+        self._D = np.empty(len(head.diagonal))
+        self._W = np.empty(len(head.rows))
+        self._T = np.empty((m, m))
+        self._PD = np.empty(0)
+        self._PW = np.empty(0)
+        self._lam = np.zeros((0, 0, 0))
+        self.log_det_M = self.log_det_C = self.r2 = np.nan
+
+    @property
+    def k_max(self) -> int:
+        """The most columns that a group has: Λ comes as (G, k_max, k_max)."""
+        return int(self._k_group.max())
+
+    def update(self, lam: np.ndarray, ridge: np.ndarray | None = None) -> bool:
+        """Factor K for the groups' relative factors.
+
+        Parameters
+        ----------
+        lam
+            (G, k_max, k_max) lower-triangular λ of each group, zero beyond its own k.
+        ridge
+            (p + 1, p + 1) added to [X y]'[X y]: a Gaussian prior on β.
+
+        Returns
+        -------
+        Whether K was numerically positive definite.
+        """
+        layout, head = self.layout, self.layout.head
+        self._lam = lam
+        self._fill_tail(ridge)
+        kernels.fill_head(head, lam, self._k_group, layout.cross.p + 1, self._D, self._W)
+        log_det_head = kernels.eliminate_head(head, self._D, self._W, self._T)
+        _, info = dpotrf(self._T.T, lower=0, clean=0, overwrite_a=1)
+        if info != 0 or not np.isfinite(log_det_head):
+            self.log_det_M = self.log_det_C = self.r2 = np.nan
+            return False
+        pivots = np.diag(self._T)
+        logs = 2.0 * np.log(pivots[:-1])
+        self.log_det_M = log_det_head + float(np.sum(logs[: layout.q_tail]))
+        self.log_det_C = float(np.sum(logs[layout.q_tail :]))
+        self.r2 = float(pivots[-1] ** 2)
+        return True
+
+    def solve(self) -> tuple[np.ndarray, np.ndarray]:
+        """ζ = (û, β̂, −1): the head's û, flat, and the tail's part (m,)."""
+        z = np.zeros(self.layout.size)
+        z[-1] = -self._T[-1, -1]
+        z = dtrsv(self._T.T, z, lower=0, overwrite_x=1)
+        return self._extend(z, np.zeros(self._u_start[-1])), z
+
+    def effects(self, u: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
+        """Flat head and tail vectors → (ℓ, k) for each group."""
+        layout, head = self.layout, self.layout.head
+        found: list[np.ndarray] = [np.empty(0)] * len(layout.cross.groups)
+        for i, g in enumerate(layout.chain):
+            start, stop = self._u_start[head.node_start[i]], self._u_start[head.node_start[i + 1]]
+            found[g] = u[start:stop].reshape(-1, int(head.k[i]))
+        for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
+            group = layout.cross.groups[g]
+            found[g] = z[offset : offset + group.n_levels * group.k].reshape(-1, group.k)
+        return found
+
+    def fixed_factor(self) -> np.ndarray:
+        """L_C (p, p), the lower Cholesky factor of C = X'V⁻¹X (V relative to σ²)."""
+        q = self.layout.q_tail
+        return np.tril(self._T[q:-1, q:-1])
+
+    def inverse_blocks(self) -> list[np.ndarray]:
+        """The diagonal blocks of M⁻¹, (ℓ, k, k) for each group."""
+        layout, head = self.layout, self.layout.head
+        P_tail = self._invert(with_fixed=False)
+        found: list[np.ndarray] = [np.empty(0)] * len(layout.cross.groups)
+        for i, g in enumerate(layout.chain):
+            start, stop = (head.diagonal_start[head.node_start[j]] for j in (i, i + 1))
+            k = int(head.k[i])
+            found[g] = self._PD[start:stop].reshape(-1, k, k).copy()
+        for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
+            group = layout.cross.groups[g]
+            at = offset + np.arange(group.n_levels * group.k).reshape(-1, group.k)
+            found[g] = P_tail[at[:, :, None], at[:, None, :]]
+        return found
+
+    def gradient(self, kappa: float, *, with_fixed: bool) -> np.ndarray:
+        """∂(log|M| + w log|C| + κ-weighted r²)/∂λ, (G, k_max, k_max); its lower triangles count.
+
+        Parameters
+        ----------
+        kappa
+            The derivative of the criterion in r².
+        with_fixed
+            w: whether log|C| belongs to the criterion.
+        """
+        layout, head = self.layout, self.layout.head
+        u, z = self.solve()
+        P_tail = self._invert(with_fixed=with_fixed)
+        gradient = np.zeros_like(self._lam)
+        kernels.contract_head(
+            head,
+            self._u_start,
+            self._lam,
+            self._k_group,
+            layout.cross.p + 1,
+            self._PD,
+            self._PW,
+            kappa,
+            u,
+            z,
+            gradient,
+        )
+        if layout.tail:
+            Q = dger(kappa, z, z, a=P_tail.T, overwrite_a=1).T
+            self._contract_tail(Q, gradient)
+        return 2.0 * gradient
+
+    def _fill_tail(self, ridge: np.ndarray | None) -> None:
+        layout, T, lam = self.layout, self._T, self._lam
+        cross, q = layout.cross, layout.q_tail
+        if q:
+            T.fill(0.0)
+        for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
+            group = cross.groups[g]
+            levels = np.arange(group.n_levels)
+            kernels.fill_tail_blocks(
+                cross.diagonal[g], levels, levels, offset, offset, lam[g], lam[g], True, T
+            )
+            scaled = np.einsum("lqc,qr->clr", cross.fixed[g], lam[g, : group.k, : group.k])
+            T[q:, offset : offset + group.n_levels * group.k] = scaled.reshape(cross.p + 1, -1)
+        for (g, h), (offset_g, offset_h) in self._tail_pairs():
+            pair = cross.pairs[g, h]
+            kernels.fill_tail_blocks(
+                pair.values, pair.rows, pair.columns, offset_g, offset_h, lam[g], lam[h], False, T
+            )
+        T[q:, q:] = cross.response if ridge is None else cross.response + ridge
+
+    def _contract_tail(self, Q: np.ndarray, gradient: np.ndarray) -> None:
+        layout, lam, cross = self.layout, self._lam, self.layout.cross
+        for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
+            levels = np.arange(cross.groups[g].n_levels)
+            kernels.contract_tail_blocks(
+                cross.diagonal[g], levels, levels, offset, offset, lam[g], lam[g], True, Q,
+                gradient[g], gradient[g],
+            )  # fmt: skip
+            kernels.contract_tail_blocks(
+                cross.fixed[g], levels, np.zeros_like(levels), offset, layout.q_tail, lam[g],
+                np.eye(cross.p + 1), True, Q, gradient[g], gradient[g],
+            )  # fmt: skip
+        for (g, h), (offset_g, offset_h) in self._tail_pairs():
+            pair = cross.pairs[g, h]
+            kernels.contract_tail_blocks(
+                pair.values, pair.rows, pair.columns, offset_g, offset_h, lam[g], lam[h], False, Q,
+                gradient[g], gradient[h],
+            )  # fmt: skip
+
+    def _tail_pairs(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        tail = list(zip(self.layout.tail, self.layout.tail_offset, strict=True))
+        return [((g, h), (a, b)) for i, (g, a) in enumerate(tail) for h, b in tail[i + 1 :]]
+
+    def _extend(self, z: np.ndarray, u: np.ndarray) -> np.ndarray:
+        kernels.back_substitute(self.layout.head, self._u_start, self._D, self._W, z, u)
+        return u
+
+    def _invert(self, *, with_fixed: bool) -> np.ndarray:
+        """The inverse on the factor's pattern; returns its tail (m, m), y's row and column zero."""
+        layout, head, m = self.layout, self.layout.head, self.layout.size
+        if len(self._PD) == 0:
+            self._PD, self._PW = np.empty_like(self._D), np.empty_like(self._W)
+        size = m - 1 if with_fixed else layout.q_tail
+        P_tail = np.zeros((m, m))
+        if size:
+            inverse, _ = dpotri(np.asfortranarray(self._T.T[:size, :size]), lower=0, overwrite_c=1)
+            _mirror(inverse.T, P_tail)
+        kernels.invert_head(head, self._D, self._W, P_tail, self._PD, self._PW)
+        return P_tail
+
+
+@numba.njit(cache=True)
+def _mirror(lower: np.ndarray, out: np.ndarray) -> None:
+    """Copy a lower triangle and its mirror image into the corner of ``out``, tile by tile."""
+    n, tile = lower.shape[0], 32
+    for i0 in range(0, n, tile):
+        for j0 in range(0, i0 + 1, tile):
+            for i in range(i0, min(i0 + tile, n)):
+                for j in range(j0, min(j0 + tile, i + 1)):
+                    value = lower[i, j]
+                    out[i, j] = value
+                    out[j, i] = value

@@ -1,0 +1,201 @@
+"""The exact marginal likelihood of a Gaussian mixed model, b (and for REML β) integrated out.
+
+Read off one factorization (Bates, Mächler, Bolker & Walker 2015, eqs. 34 and 42):
+
+    ML     −2 log L   = log|M| + n (1 + log(2π r²/n))
+    REML   −2 log L_R = log|M| + log|C| + (n − p) (1 + log(2π r²/(n − p)))
+
+with σ profiled out, σ̂² = r²/n or r²/(n − p). All constants are included, as in lme4. The parameters are
+θ, the entries of the terms' relative factors; inside, they are φ, the same factors in the coordinates of
+:mod:`bayesmm.design.coordinates`, where all are of order one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve
+
+from bayesmm.design.coordinates import coordinates_of
+from bayesmm.design.cross_product import cross_product
+from bayesmm.design.design import Design
+from bayesmm.likelihood.factorization import Factorization
+from bayesmm.likelihood.layout import layout_of
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What one factorization says at given parameters, in the user's units.
+
+    Attributes
+    ----------
+    criterion
+        −2 log-likelihood, or −2 restricted log-likelihood.
+    theta
+        (d,) relative covariance parameters.
+    factors
+        λ (k, k) for each term: Cov(b_j) = σ²λλ'.
+    sigma
+        The residual standard deviation.
+    beta, vcov
+        (p,) the generalised-least-squares coefficients, and (p, p) σ²(X'V⁻¹X)⁻¹.
+    effects
+        (ℓ, k) for each term: the conditional modes b̂ = E[b | y] at these parameters.
+    """
+
+    criterion: float
+    theta: np.ndarray
+    factors: tuple[np.ndarray, ...]
+    sigma: float
+    beta: np.ndarray
+    vcov: np.ndarray
+    effects: tuple[np.ndarray, ...]
+
+
+class MarginalLikelihood:
+    """The profiled −2 log-likelihood of a design's variance parameters, with its gradient.
+
+    Parameters
+    ----------
+    design
+        y, X and Z; their cross-product is formed once, here.
+    """
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self.coordinates = coordinates_of(design)
+        self.cross = cross_product(design, self.coordinates)
+        self.layout = layout_of(self.cross)
+        self._factorization = Factorization(self.layout)
+        self._structures = [term.covariance for term in design.terms]
+        ends = np.cumsum([structure.size for structure in self._structures])
+        self._slices = [
+            slice(int(end) - s.size, int(end)) for end, s in zip(ends, self._structures, strict=True)
+        ]
+        self._place = {
+            t: (g, start)
+            for g, group in enumerate(self.cross.groups)
+            for t, start in zip(group.terms, group.starts, strict=True)
+        }
+
+    @property
+    def size(self) -> int:
+        """d, the number of variance parameters besides σ."""
+        return self._slices[-1].stop
+
+    @property
+    def nonnegative(self) -> np.ndarray:
+        """(d,) of bool: the parameters bounded below by zero."""
+        return np.concatenate([structure.nonnegative for structure in self._structures])
+
+    @property
+    def start(self) -> np.ndarray:
+        """(d,) φ with every relative factor the identity."""
+        return np.concatenate([s.parameters(np.eye(s.k)) for s in self._structures])
+
+    def internal(self, theta: np.ndarray) -> np.ndarray:
+        """θ → φ."""
+        factors = self.factors(theta)
+        return np.concatenate(
+            [
+                structure.parameters(self.coordinates.factor_in(t, factors[t]))
+                for t, structure in enumerate(self._structures)
+            ]
+        )
+
+    def external(self, phi: np.ndarray) -> np.ndarray:
+        """φ → θ."""
+        factors = self.factors(phi)
+        return np.concatenate(
+            [
+                structure.parameters(self.coordinates.factor_out(t, factors[t]))
+                for t, structure in enumerate(self._structures)
+            ]
+        )
+
+    def factors(self, parameters: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Parameters (d,) → each term's lower-triangular factor (k, k), in the same coordinates."""
+        return tuple(
+            structure.factor(parameters[at])
+            for structure, at in zip(self._structures, self._slices, strict=True)
+        )
+
+    def criterion(self, phi: np.ndarray, *, reml: bool) -> float:
+        """−2 log-likelihood (restricted, if ``reml``) at φ; +∞ where it can't be evaluated."""
+        if not self._update(phi):
+            return np.inf
+        return self._criterion(reml)
+
+    def criterion_and_gradient(self, phi: np.ndarray, *, reml: bool) -> tuple[float, np.ndarray]:
+        """The criterion at φ and its gradient (d,), which is valid at singular λ too."""
+        if not self._update(phi):
+            return np.inf, np.zeros(len(phi))
+        f = self._factorization
+        by_group = f.gradient(self._degrees(reml) / f.r2, with_fixed=reml)
+        gradient = np.empty(len(phi))
+        for t, structure in enumerate(self._structures):
+            g, start = self._place[t]
+            block = by_group[g, start : start + structure.k, start : start + structure.k]
+            gradient[self._slices[t]] = structure.pull_back(block)
+        return self._criterion(reml), gradient
+
+    def solution(self, phi: np.ndarray, *, reml: bool) -> Solution:
+        """Everything at φ that an estimate reports, in the user's units."""
+        if not self._update(phi):
+            raise FloatingPointError("the factorization broke down")
+        f, coordinates = self._factorization, self.coordinates
+        u, z = f.solve()
+        sigma = coordinates.scale * np.sqrt(f.r2 / self._degrees(reml))
+        p = coordinates.p
+        inverse = cho_solve((f.fixed_factor(), True), np.eye(p)) if p else np.zeros((0, 0))
+        half = coordinates.unwhiten(inverse)  # C⁻¹R⁻ᵀ, row by row
+        vcov = sigma**2 * coordinates.unwhiten(half.T)
+        factors = self._external_factors(phi)
+        by_group = f.effects(u, z)
+        effects = []
+        for t, lam in enumerate(factors):
+            g, start = self._place[t]
+            effects.append(coordinates.scale * by_group[g][:, start : start + len(lam)] @ lam.T)
+        return Solution(
+            criterion=self._criterion(reml),
+            theta=self.external(phi),
+            factors=factors,
+            sigma=float(sigma),
+            beta=coordinates.beta(z[self.layout.q_tail : -1]),
+            vcov=(vcov + vcov.T) / 2,
+            effects=tuple(effects),
+        )
+
+    def conditional_covariances(self, phi: np.ndarray, *, sigma: float) -> tuple[np.ndarray, ...]:
+        """(ℓ, k, k) for each term: Var(b_j | y, β, θ, σ) = σ²λP_jjλ', as lme4's ``condVar``."""
+        self._update(phi)
+        blocks = self._factorization.inverse_blocks()
+        covariances = []
+        for t, lam in enumerate(self._external_factors(phi)):
+            g, start = self._place[t]
+            at = slice(start, start + len(lam))
+            covariances.append(sigma**2 * lam @ blocks[g][:, at, at] @ lam.T)
+        return tuple(covariances)
+
+    def _external_factors(self, phi: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(self.coordinates.factor_out(t, lam) for t, lam in enumerate(self.factors(phi)))
+
+    def _update(self, phi: np.ndarray) -> bool:
+        k = self._factorization.k_max
+        lam = np.zeros((len(self.cross.groups), k, k))
+        for t, factor in enumerate(self.factors(phi)):
+            g, start = self._place[t]
+            lam[g, start : start + len(factor), start : start + len(factor)] = factor
+        return self._factorization.update(lam)
+
+    def _degrees(self, reml: bool) -> int:
+        return self.cross.n - self.cross.p if reml else self.cross.n
+
+    def _criterion(self, reml: bool) -> float:
+        f, coordinates, m = self._factorization, self.coordinates, self._degrees(reml)
+        value = f.log_det_M + m * (1.0 + np.log(2.0 * np.pi * f.r2 / m))
+        value += 2.0 * m * np.log(coordinates.scale) - coordinates.sum_log_weights
+        if reml:
+            value += f.log_det_C + 2.0 * coordinates.log_det_R
+        return float(value)
