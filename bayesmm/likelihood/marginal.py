@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_solve
 
+from bayesmm.covariance import Covariance
 from bayesmm.design.coordinates import coordinates_of
 from bayesmm.design.cross_product import cross_product
 from bayesmm.design.design import Design
@@ -88,6 +89,11 @@ class MarginalLikelihood:
     def nonnegative(self) -> np.ndarray:
         """(d,) of bool: the parameters bounded below by zero."""
         return np.concatenate([structure.nonnegative for structure in self._structures])
+
+    @property
+    def blocks(self) -> list[tuple[slice, Covariance]]:
+        """For each term, where its parameters lie and their structure."""
+        return list(zip(self._slices, self._structures, strict=True))
 
     @property
     def start(self) -> np.ndarray:

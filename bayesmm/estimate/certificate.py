@@ -1,0 +1,180 @@
+"""One verdict on an optimum, with the numbers behind it: never a warning that contradicts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmm.design import Design
+from bayesmm.estimate.optimise import Optimum
+
+DECREASE = 1e-6
+"""Deviance units that a converged optimum may still be above its Newton step's end."""
+SINGULAR = 1e-4
+"""A relative standard deviation (in units of σ, of the term's own columns) that counts as zero, as in lme4."""
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """What is known about an optimum.
+
+    Attributes
+    ----------
+    ok
+        Whether it is a local minimum to within ``DECREASE``.
+    verdict
+        One sentence.
+    advice
+        What to do about it, if anything.
+    expected_decrease
+        By how much the criterion would still fall by a Newton step (deviance units).
+    gradient_norm
+        The largest component of the gradient in a free parameter, per observation.
+    hessian_eigenvalues
+        (f,) of the Hessian in the free parameters, rising; all positive at a minimum.
+    boundary_curvature
+        Derivative of the criterion in each variance that is held at zero; nonnegative at a minimum.
+    singular
+        Whether some combination of random effects has zero variance.
+    singular_directions
+        Those combinations, in words.
+    distance_to_singular
+        The smallest relative standard deviation in any term, (units of σ); 0 for a singular fit.
+    restarts
+        Why the search was started again, one sentence each.
+    evaluations
+        Values with gradient, in all.
+    """
+
+    ok: bool
+    verdict: str
+    advice: tuple[str, ...]
+    expected_decrease: float
+    gradient_norm: float
+    hessian_eigenvalues: np.ndarray
+    boundary_curvature: np.ndarray
+    singular: bool
+    singular_directions: tuple[str, ...]
+    distance_to_singular: float
+    restarts: tuple[str, ...]
+    evaluations: int
+
+    def __str__(self) -> str:
+        eigenvalues = ", ".join(f"{v:.3g}" for v in self.hessian_eigenvalues) or "none (all at zero)"
+        lines = [
+            self.verdict,
+            f"  a Newton step would lower the criterion by {self.expected_decrease:.1e}",
+            f"  largest free gradient component per observation {self.gradient_norm:.1e}",
+            f"  Hessian eigenvalues {eigenvalues}",
+        ]
+        if len(self.boundary_curvature):
+            slopes = ", ".join(f"{v:.3g}" for v in self.boundary_curvature)
+            lines.append(f"  slope of the criterion in the variances at zero {slopes}")
+        lines.append(f"  {self.evaluations} evaluations, {len(self.restarts)} restarts")
+        lines += [f"  {direction}" for direction in self.singular_directions]
+        lines += [f"  {advice}" for advice in self.advice]
+        return "\n".join(lines)
+
+
+def certify(
+    optimum: Optimum,
+    design: Design,
+    factors: tuple[np.ndarray, ...],
+    factors_external: tuple[np.ndarray, ...],
+) -> Certificate:
+    """Judge an optimum.
+
+    Parameters
+    ----------
+    optimum
+        Where the search ended.
+    design
+        For the names.
+    factors, factors_external
+        λ (k, k) of each term in internal coordinates, for sizes, and in the user's, for the directions.
+    """
+    eigenvalues = np.linalg.eigvalsh(optimum.hessian) if optimum.hessian.size else np.zeros(0)
+    decrease = optimum.expected_decrease
+    n = design.n
+    free_gradient = np.abs(optimum.gradient[optimum.free])
+    gradient_norm = float(free_gradient.max(initial=0.0) / n)
+    smallest = min(float(np.linalg.svd(lam, compute_uv=False)[-1]) for lam in factors)
+    distance = smallest if smallest > SINGULAR else 0.0
+    directions = tuple(
+        text
+        for term, lam, user in zip(design.terms, factors, factors_external, strict=True)
+        for text in singular_directions(term.label, term.columns, lam, user)
+    )
+    flat = len(eigenvalues) > 0 and eigenvalues[0] < 1e-7 * max(1.0, eigenvalues[-1])
+    saddle = (len(eigenvalues) > 0 and eigenvalues[0] < -1e-6 * max(1.0, eigenvalues[-1])) or (
+        len(optimum.boundary_curvature) > 0 and optimum.boundary_curvature.min() < -1e-6 * n
+    )
+    advice: list[str] = []
+    if saddle:
+        verdict = "Not converged: the search ended at a saddle point."
+        advice.append("Try a simpler random-effects structure, and report this data set to us.")
+    elif decrease > DECREASE:
+        verdict = f"Not converged: the criterion could still fall by about {decrease:.1e}."
+        advice.append("Rescale or centre predictors of very different size, or simplify the random effects.")
+    elif directions:
+        verdict = "Converged to a singular fit: the optimum lies on the boundary, which is a normal answer."
+        advice.append(
+            "The data don't support these variances beyond zero; fixed effects and standard errors are "
+            "right for this optimum. A posterior shows what the data leave open."
+        )
+    elif flat:
+        verdict = "Converged, but the criterion is nearly flat in some direction: not all is identified."
+        advice.append("Simplify the random effects; the terms overlap, or there are few levels.")
+    else:
+        verdict = "Converged to a minimum inside the parameter space."
+    return Certificate(
+        ok=not saddle and decrease <= DECREASE,
+        verdict=verdict,
+        advice=tuple(advice),
+        expected_decrease=decrease,
+        gradient_norm=gradient_norm,
+        hessian_eigenvalues=eigenvalues,
+        boundary_curvature=optimum.boundary_curvature,
+        singular=bool(directions),
+        singular_directions=directions,
+        distance_to_singular=distance,
+        restarts=optimum.starts,
+        evaluations=optimum.evaluations,
+    )
+
+
+def singular_directions(label: str, columns: tuple[str, ...], lam: np.ndarray, user: np.ndarray) -> list[str]:
+    """Say which combinations of a term's effects have zero variance.
+
+    v'b has variance σ²|λ'v|²: the combinations are the left null space of λ.
+    """
+    k = len(lam)
+    if k == 1:
+        return [f"({label}): the variance of {columns[0]} is zero"] if lam[0, 0] <= SINGULAR else []
+    U, sizes, _ = np.linalg.svd(lam)
+    null = int((sizes <= SINGULAR).sum())
+    if null == 0:
+        return []
+    if null == k:
+        return [f"({label}): all variances are zero"]
+    sds = np.sqrt(np.einsum("ij,ij->i", user, user))
+    zero = [columns[i] for i in range(k) if np.linalg.norm(lam[i]) <= SINGULAR]
+    found = [f"({label}): the variance of {name} is zero" for name in zero]
+    if len(zero) < null:
+        alive = [i for i in range(k) if columns[i] not in zero]
+        if len(alive) == 2:
+            i, j = alive
+            correlation = float(user[i] @ user[j] / (sds[i] * sds[j]))
+            found.append(f"({label}): the correlation of {columns[i]} and {columns[j]} is {correlation:+.0f}")
+        else:
+            directions = np.linalg.svd(user[alive] / sds[alive, None])[0][:, -(null - len(zero)) :]
+            for vector in directions.T:
+                vector = vector / vector[np.argmax(np.abs(vector))]
+                parts = [
+                    f"{weight:+.2f}·{columns[i]}/{sds[i]:.3g}"
+                    for weight, i in zip(vector, alive, strict=True)
+                    if abs(weight) > 0.05
+                ]
+                found.append(f"({label}): {' '.join(parts)} doesn't vary")
+    return found

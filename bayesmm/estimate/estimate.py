@@ -1,0 +1,204 @@
+"""``Estimate``: an ML or REML fit, with lme4's numbers under the field's names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bayesmm.estimate.certificate import Certificate
+from bayesmm.estimate.summary import estimate_sheet
+from bayesmm.likelihood import MarginalLikelihood, Solution
+from bayesmm.model import MixedModel
+from bayesmm.sheet import Sheet
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """The maximum-likelihood or REML estimate of a Gaussian mixed model.
+
+    Attributes
+    ----------
+    model
+        The model that was fitted.
+    reml
+        Whether the criterion was the restricted likelihood.
+    certificate
+        Whether and where the search converged, in numbers and in words.
+    """
+
+    model: MixedModel
+    reml: bool
+    certificate: Certificate
+    _likelihood: MarginalLikelihood
+    _phi: np.ndarray
+    _solution: Solution
+
+    @property
+    def method(self) -> str:
+        """``"REML"`` or ``"ML"``."""
+        return "REML" if self.reml else "ML"
+
+    @property
+    def nobs(self) -> int:
+        """The number of observations used."""
+        return self.model.design.n
+
+    @property
+    def npar(self) -> int:
+        """The number of parameters: coefficients, covariance parameters and σ."""
+        return self.model.design.p + len(self.theta) + 1
+
+    @property
+    def criterion(self) -> float:
+        """−2 log-likelihood at the ML optimum, or −2 restricted log-likelihood at the REML optimum.
+
+        All constants are included, as in lme4.
+        """
+        return self._solution.criterion
+
+    @property
+    def loglik(self) -> float:
+        """The (restricted) log-likelihood."""
+        return -0.5 * self.criterion
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, −2 loglik + 2 npar. From REML it compares only models with the same X."""
+        return self.criterion + 2 * self.npar
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, −2 loglik + npar log(nobs), with all rows counted, as lme4 does."""
+        return self.criterion + self.npar * float(np.log(self.nobs))
+
+    @property
+    def theta(self) -> np.ndarray:
+        """(d,) relative covariance factors' lower triangles, column by column, term after term."""
+        return self._solution.theta
+
+    @property
+    def sigma(self) -> float:
+        """The residual standard deviation, in units of the response."""
+        return self._solution.sigma
+
+    @property
+    def singular(self) -> bool:
+        """Whether the optimum lies on the boundary: some combination of effects has zero variance."""
+        return self.certificate.singular
+
+    @cached_property
+    def beta(self) -> pd.Series:
+        """(p,) the coefficients, β̂ = (X'V⁻¹X)⁻¹X'V⁻¹y."""
+        return pd.Series(self._solution.beta, index=list(self.model.design.names), name="beta")
+
+    @cached_property
+    def vcov(self) -> pd.DataFrame:
+        """(p, p) covariance matrix of β̂, σ̂²(X'V⁻¹X)⁻¹ at the estimated variances."""
+        names = list(self.model.design.names)
+        return pd.DataFrame(self._solution.vcov, index=names, columns=names)
+
+    @cached_property
+    def se(self) -> pd.Series:
+        """(p,) standard errors of β̂; they take the variances as known."""
+        return pd.Series(np.sqrt(np.diag(self._solution.vcov)), index=self.beta.index, name="se")
+
+    @cached_property
+    def covariances(self) -> tuple[pd.DataFrame, ...]:
+        """(k, k) for each term of the design: Cov(b_j) = σ²λλ'."""
+        return tuple(
+            pd.DataFrame(self.sigma**2 * lam @ lam.T, index=list(term.columns), columns=list(term.columns))
+            for term, lam in zip(self.model.design.terms, self._solution.factors, strict=True)
+        )
+
+    @cached_property
+    def varcorr(self) -> pd.DataFrame:
+        """Variances and covariances, one a row, the residual last.
+
+        Columns ``group, term1, term2, vcov, sdcor``: for a variance ``term2`` is missing and ``sdcor`` is the
+        standard deviation; for a covariance ``sdcor`` is the correlation (missing where a variance is zero).
+        """
+        rows: list[tuple[str, str | None, str | None, float, float]] = []
+        for term, covariance in zip(self.model.design.terms, self.covariances, strict=True):
+            G = covariance.to_numpy()
+            sd = np.sqrt(np.diag(G))
+            rows += [(term.group, name, None, G[i, i], sd[i]) for i, name in enumerate(term.columns)]
+            if term.covariance.correlated:
+                for i in range(term.k):
+                    for j in range(i + 1, term.k):
+                        product = sd[i] * sd[j]
+                        correlation = G[i, j] / product if product > 0 else np.nan
+                        rows.append((term.group, term.columns[i], term.columns[j], G[i, j], correlation))
+        rows.append(("Residual", None, None, self.sigma**2, self.sigma))
+        return pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"])
+
+    @cached_property
+    def ranef(self) -> dict[str, pd.DataFrame]:
+        """Group → (ℓ, k): the conditional modes of the random effects, b̂ = E[b | y, θ̂, β̂]."""
+        return self._by_group(self._solution.effects)
+
+    @cached_property
+    def ranef_sd(self) -> dict[str, pd.DataFrame]:
+        """Group → (ℓ, k): conditional standard deviations, of b given y with β, θ and σ at their estimates.
+
+        They are lme4's ``condVar``; the uncertainty of β̂ and of the variances is not in them.
+        """
+        covariances = self._likelihood.conditional_covariances(self._phi, sigma=self.sigma)
+        return self._by_group(tuple(np.sqrt(np.einsum("lii->li", C)) for C in covariances))
+
+    @cached_property
+    def coef(self) -> dict[str, pd.DataFrame]:
+        """Group → (ℓ, c): each level's own coefficients, β̂ plus its random effects by name."""
+        found = {}
+        for group, effects in self.ranef.items():
+            names = [*self.beta.index, *(name for name in effects.columns if name not in self.beta.index)]
+            table = pd.DataFrame(
+                {name: np.full(len(effects), self.beta.get(name, 0.0)) for name in names}, index=effects.index
+            )
+            found[group] = table.add(effects, fill_value=0.0)[names]
+        return found
+
+    @cached_property
+    def fitted(self) -> pd.Series:
+        """(n,) Xβ̂ + Zb̂ + offset, in units of the response."""
+        design = self.model.design
+        values = design.X @ self._solution.beta
+        for term, effects in zip(design.terms, self._solution.effects, strict=True):
+            values = values + np.einsum("ij,ij->i", term.Xi, effects[term.factor.codes])
+        if design.offset is not None:
+            values = values + design.offset
+        return pd.Series(values, index=design.index, name="fitted")
+
+    @cached_property
+    def residuals(self) -> pd.Series:
+        """(n,) the response less the fitted values."""
+        return pd.Series(
+            self.model.design.y - self.fitted.to_numpy(), index=self.fitted.index, name="residual"
+        )
+
+    def summary(self, prob: float = 0.95) -> Sheet:
+        """The fit as a page: header, variances, coefficients, certificate; as text and as HTML.
+
+        Parameters
+        ----------
+        prob
+            The probability of the Wald intervals β̂ ± z·se.
+        """
+        return estimate_sheet(self, prob, float(stats.norm.ppf(0.5 + prob / 2)))
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def _by_group(self, values: tuple[np.ndarray, ...]) -> dict[str, pd.DataFrame]:
+        """Per-term arrays (ℓ, k) as one frame for each grouping factor."""
+        frames: dict[str, list[pd.DataFrame]] = {}
+        for term, array in zip(self.model.design.terms, values, strict=True):
+            frame = pd.DataFrame(array, index=term.levels, columns=list(term.columns))
+            frames.setdefault(term.group, []).append(frame)
+        return {group: pd.concat(parts, axis=1) for group, parts in frames.items()}

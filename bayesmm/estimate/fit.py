@@ -1,0 +1,26 @@
+"""Fit a model by ML or REML: likelihood, search, certificate, estimate; each step is open to the user."""
+
+from __future__ import annotations
+
+from bayesmm.estimate.certificate import certify
+from bayesmm.estimate.estimate import Estimate
+from bayesmm.estimate.optimise import minimise
+from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.model import MixedModel
+
+
+def fit(model: MixedModel, *, reml: bool = True) -> Estimate:
+    """The REML (or ML) estimate of a Gaussian mixed model.
+
+    Parameters
+    ----------
+    model
+        The model; its priors play no part here.
+    reml
+        True for the restricted likelihood, which allows for the estimation of β; False for ML.
+    """
+    likelihood = MarginalLikelihood(model.design)
+    optimum = minimise(likelihood, reml=reml)
+    solution = likelihood.solution(optimum.phi, reml=reml)
+    certificate = certify(optimum, model.design, likelihood.factors(optimum.phi), solution.factors)
+    return Estimate(model, reml, certificate, likelihood, optimum.phi, solution)

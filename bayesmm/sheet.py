@@ -1,0 +1,114 @@
+"""``Sheet``: what a result has to say, as facts, tables and notes, and how it shows itself as text and HTML."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A titled table; numbers are shown with ``digits`` significant digits, the index as its first column."""
+
+    title: str
+    frame: pd.DataFrame
+    digits: int = 5
+
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        """The column headings and the rows, as text."""
+        frame = self.frame
+        columns = [[str(label) for label in frame.index]]
+        columns += [format_column(frame.iloc[:, i], self.digits) for i in range(frame.shape[1])]
+        return ["", *map(str, frame.columns)], [list(row) for row in zip(*columns, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A result as it is shown to a person.
+
+    Attributes
+    ----------
+    title
+        One line.
+    facts
+        (label, text) pairs, shown one a line under the title.
+    tables
+        The tables, in order.
+    notes
+        Sentences for the end.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        width = max((len(label) for label, _ in self.facts), default=0)
+        parts = [self.title, "\n".join(f"  {label:<{width}}  {text}" for label, text in self.facts)]
+        parts += [f"{table.title}\n{_text_table(table)}" for table in self.tables]
+        if self.notes:
+            parts.append("\n".join(self.notes))
+        return "\n\n".join(part for part in parts if part)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        facts = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(label)}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for label, text in self.facts
+        )
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        tables = "".join(_html_table(table) for table in self.tables)
+        return f"<div><h4>{html.escape(self.title)}</h4><table>{facts}</table>{tables}{notes}</div>"
+
+
+def format_column(values: pd.Series, digits: int) -> list[str]:
+    """Numbers of a column as text with common decimals, so that the smallest keeps ``digits`` in all.
+
+    Whole-number columns stay whole; missing values are blank; text stays text.
+    """
+    if values.dtype.kind in "iu":
+        return [str(v) for v in values]
+    if values.dtype.kind != "f":
+        return ["" if v is None or v is pd.NA or v != v else str(v) for v in values]
+    finite = values[np.isfinite(values) & (values != 0)].abs()
+    if len(finite) == 0:
+        return ["" if np.isnan(v) else f"{v:g}" for v in values]
+    size = int(np.floor(np.log10(finite.max())))
+    if size > 7 or size < -4:
+        return ["" if np.isnan(v) else f"{v:.{digits - 1}g}" for v in values]
+    decimals = min(max(digits - 1 - size, 0), digits)
+    return ["" if np.isnan(v) else f"{v:.{decimals}f}" for v in values]
+
+
+def _text_table(table: Table) -> str:
+    heads, rows = table.cells()
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    numeric = [False, *(dtype.kind in "iuf" for dtype in table.frame.dtypes)]
+    lines = []
+    for row in [heads, *rows]:
+        cells = [
+            f"{cell:>{w}}" if right else f"{cell:<{w}}"
+            for cell, w, right in zip(row, widths, numeric, strict=True)
+        ]
+        lines.append(("  " + "  ".join(cells)).rstrip())
+    return "\n".join(lines)
+
+
+def _html_table(table: Table) -> str:
+    heads, rows = table.cells()
+    head = "".join(f"<th>{html.escape(h)}</th>" for h in heads)
+    body = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(row[0])}</th>"
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    title = html.escape(table.title)
+    return f"<h5>{title}</h5><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
