@@ -1,4 +1,4 @@
-"""``Sheet``: what a result has to say, as facts, tables and notes, and how it shows itself as text and HTML."""
+"""``Sheet``: what a result has to say, as facts, tables and notes, shown as text and as HTML."""
 
 from __future__ import annotations
 

@@ -77,6 +77,8 @@ class Columns:
         (n,), the sum of the ``offset(...)`` terms; None if there are none.
     references
         Factor name → reference level, for each factor coded by contrasts.
+    known_names
+        Names that the expression may use besides columns of the data.
     """
 
     text: str
@@ -85,6 +87,7 @@ class Columns:
     terms: tuple[TermColumns, ...]
     offset: np.ndarray | None
     references: Mapping[str, str]
+    known_names: frozenset[str]
     _evaluated: CommonEffectsMatrix | None
     _kept: tuple[int, ...] | None = None
 
@@ -154,7 +157,7 @@ def evaluate_columns(text: str, data: pd.DataFrame, namespace: Mapping[str, Any]
         evaluated = DesignMatrices(description, data, _environment(namespace)).common
     if evaluated is None:
         empty = np.zeros((len(data), 0))
-        return Columns(text, (), empty, (), None, {}, None)
+        return Columns(text, (), empty, (), None, {}, frozenset(namespace or ()), None)
     pieces = [_as_matrix(term.data) for term in evaluated.terms.values()]
     matrix, offset = _split_offset(evaluated, pieces, len(data))
     matrix.flags.writeable = False
@@ -169,7 +172,8 @@ def evaluate_columns(text: str, data: pd.DataFrame, namespace: Mapping[str, Any]
         terms.append(TermColumns(term.name, positions, _levels(term, piece.shape[1])))
         references.update(_references(term))
     _check_finite(names, matrix)
-    return Columns(text, tuple(names), matrix, tuple(terms), offset, references, evaluated)
+    known = frozenset(namespace or ())
+    return Columns(text, tuple(names), matrix, tuple(terms), offset, references, known, evaluated)
 
 
 def evaluate_response(

@@ -39,7 +39,7 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """The observed blocks of Z_g'Z_h by (row, column): ``values[m]`` (k_g, k_h) at ``rows[m], columns[m]``."""
+    """The observed blocks of Z_g'Z_h in order: ``values[m]`` (k_g, k_h) stands at ``rows[m], columns[m]``."""
 
     rows: np.ndarray
     columns: np.ndarray

@@ -164,8 +164,7 @@ class Design:
             If a variable is missing from the data, or a factor in X has a level that was not seen.
         """
         data = as_frame(data)
-        wanted = self.formula.variables - {self.formula.response}
-        needed = check_known(data, wanted & self._variables())
+        needed = check_known(data, self.formula.predictors, also=self.fixed.known_names)
         frame = plain_frame(data, needed)
         X, offset = self.fixed.evaluate(frame)
         blocks, unseen = [], {}
@@ -174,6 +173,3 @@ class Design:
             unseen[term.group] = codes < 0
             blocks.append(khatri_rao(codes, term.recipe.evaluate(frame)[0], len(term.factor)))
         return Rebuilt(X, sparse.csr_array(sparse.hstack(blocks, format="csr")), offset, unseen)
-
-    def _variables(self) -> frozenset[str]:
-        return self.formula.predictors

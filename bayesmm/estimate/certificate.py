@@ -12,7 +12,7 @@ from bayesmm.estimate.optimise import Optimum
 DECREASE = 1e-6
 """Deviance units that a converged optimum may still be above its Newton step's end."""
 SINGULAR = 1e-4
-"""A relative standard deviation (in units of σ, of the term's own columns) that counts as zero, as in lme4."""
+"""A relative standard deviation (units of σ, columns of size one) that counts as zero, as in lme4."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +152,7 @@ def singular_directions(label: str, columns: tuple[str, ...], lam: np.ndarray, u
     k = len(lam)
     if k == 1:
         return [f"({label}): the variance of {columns[0]} is zero"] if lam[0, 0] <= SINGULAR else []
-    U, sizes, _ = np.linalg.svd(lam)
+    sizes = np.linalg.svd(lam, compute_uv=False)
     null = int((sizes <= SINGULAR).sum())
     if null == 0:
         return []

@@ -10,7 +10,9 @@ import pandas as pd
 from scipy import stats
 
 from bayesmm.estimate.certificate import Certificate
+from bayesmm.estimate.optimise import Optimum
 from bayesmm.estimate.summary import estimate_sheet
+from bayesmm.estimate.uncertainty import sdcor_standard_errors
 from bayesmm.likelihood import MarginalLikelihood, Solution
 from bayesmm.model import MixedModel
 from bayesmm.sheet import Sheet
@@ -34,7 +36,7 @@ class Estimate:
     reml: bool
     certificate: Certificate
     _likelihood: MarginalLikelihood
-    _phi: np.ndarray
+    _optimum: Optimum
     _solution: Solution
 
     @property
@@ -133,7 +135,18 @@ class Estimate:
                         correlation = G[i, j] / product if product > 0 else np.nan
                         rows.append((term.group, term.columns[i], term.columns[j], G[i, j], correlation))
         rows.append(("Residual", None, None, self.sigma**2, self.sigma))
-        return pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"])
+        frame = pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"], dtype=object)
+        return frame.astype({"vcov": float, "sdcor": float})
+
+    @cached_property
+    def sdcor_se(self) -> pd.Series:
+        """Standard errors of ``varcorr["sdcor"]``, row by row; missing for what lies on the boundary.
+
+        They come from the curvature of the criterion and the delta method, and are rough where there are
+        few levels: the sampling distribution of a standard deviation is skewed.
+        """
+        errors = sdcor_standard_errors(self._likelihood, self._optimum, reml=self.reml)
+        return pd.Series(errors, index=self.varcorr.index, name="se")
 
     @cached_property
     def ranef(self) -> dict[str, pd.DataFrame]:
@@ -146,7 +159,7 @@ class Estimate:
 
         They are lme4's ``condVar``; the uncertainty of β̂ and of the variances is not in them.
         """
-        covariances = self._likelihood.conditional_covariances(self._phi, sigma=self.sigma)
+        covariances = self._likelihood.conditional_covariances(self._optimum.phi, sigma=self.sigma)
         return self._by_group(tuple(np.sqrt(np.einsum("lii->li", C)) for C in covariances))
 
     @cached_property

@@ -23,4 +23,4 @@ def fit(model: MixedModel, *, reml: bool = True) -> Estimate:
     optimum = minimise(likelihood, reml=reml)
     solution = likelihood.solution(optimum.phi, reml=reml)
     certificate = certify(optimum, model.design, likelihood.factors(optimum.phi), solution.factors)
-    return Estimate(model, reml, certificate, likelihood, optimum.phi, solution)
+    return Estimate(model, reml, certificate, likelihood, optimum, solution)

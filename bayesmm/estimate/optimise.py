@@ -23,7 +23,7 @@ from bayesmm.likelihood import MarginalLikelihood
 TINY = 1e-4
 """A relative standard deviation (λ̃_ii, in units of σ) below which zero is tried."""
 FLOOR = 1e-2
-"""The lower bound of diagonals in the first search: at zero itself the gradient couldn't push them off again."""
+"""The lower bound of diagonals in the first search: at zero the gradient couldn't push them off again."""
 PROBE = 1e-3
 """How far off the boundary the curvature is looked at."""
 MAX_RESTARTS = 8
@@ -272,7 +272,7 @@ class _Search:
 
 
 def canonical(likelihood: MarginalLikelihood, phi: np.ndarray, tolerance: float) -> np.ndarray:
-    """The parameters of the same covariances with nonnegative diagonals, zero columns where one is ≤ tolerance.
+    """Parameters of the same covariances: diagonals nonnegative, columns zero where one is ≤ tolerance.
 
     For a positive semi-definite λλ' it is the Cholesky factor in which a zero pivot's column is zero.
     """

@@ -128,9 +128,13 @@ class Formula:
     @property
     def variables(self) -> frozenset[str]:
         """The columns used anywhere: response, expressions and groups. Names inside calls count too."""
+        return self.predictors | read_response(Piece.of(self.response)).variables
+
+    @property
+    def predictors(self) -> frozenset[str]:
+        """The columns used right of the ``~``: what new data must have."""
         expressions = (self.fixed, *(bar.expr for bar in self.bars))
         return frozenset().union(
-            read_response(Piece.of(self.response)).variables,
             *(read_expression(Piece.of(text)).variables for text in expressions),
             *(bar.group for bar in self.bars),
         )

@@ -139,12 +139,15 @@ class MarginalLikelihood:
             return np.inf, np.zeros(len(phi))
         f = self._factorization
         by_group = f.gradient(self._degrees(reml) / f.r2, with_fixed=reml)
-        gradient = np.empty(len(phi))
-        for t, structure in enumerate(self._structures):
-            g, start = self._place[t]
-            block = by_group[g, start : start + structure.k, start : start + structure.k]
-            gradient[self._slices[t]] = structure.pull_back(block)
+        gradient = self._pull_back(by_group)
         return self._criterion(reml), gradient
+
+    def log_r2_gradient(self, phi: np.ndarray) -> np.ndarray:
+        """(d,) ∂ log r²/∂φ: how the profiled log σ̂² moves with the other parameters."""
+        self._update(phi)
+        f = self._factorization
+        with_r2 = f.gradient(1.0 / f.r2, with_fixed=False)
+        return self._pull_back(with_r2 - f.gradient(0.0, with_fixed=False))
 
     def solution(self, phi: np.ndarray, *, reml: bool) -> Solution:
         """Everything at φ that an estimate reports, in the user's units."""
@@ -183,6 +186,15 @@ class MarginalLikelihood:
             at = slice(start, start + len(lam))
             covariances.append(sigma**2 * lam @ blocks[g][:, at, at] @ lam.T)
         return tuple(covariances)
+
+    def _pull_back(self, by_group: np.ndarray) -> np.ndarray:
+        """Groups' gradients (G, k, k) → (d,)."""
+        gradient = np.empty(self.size)
+        for t, structure in enumerate(self._structures):
+            g, start = self._place[t]
+            block = by_group[g, start : start + structure.k, start : start + structure.k]
+            gradient[self._slices[t]] = structure.pull_back(block)
+        return gradient
 
     def _external_factors(self, phi: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(self.coordinates.factor_out(t, lam) for t, lam in enumerate(self.factors(phi)))

@@ -1,0 +1,47 @@
+"""Bayesian mixed models: one lme4 formula to matrices, exact ML/REML and the full posterior, side by side.
+
+The public names are imported when they are first used, so that ``import bayesmm`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BayesmmError": "bayesmm.errors",
+    "Comparison": "bayesmm.compare",
+    "DataError": "bayesmm.errors",
+    "DatasetError": "bayesmm.errors",
+    "DesignNotice": "bayesmm.errors",
+    "Estimate": "bayesmm.estimate",
+    "FileError": "bayesmm.errors",
+    "Formula": "bayesmm.formula",
+    "FormulaError": "bayesmm.errors",
+    "Model": "bayesmm.public",
+    "ModelError": "bayesmm.errors",
+    "Posterior": "bayesmm.posterior",
+    "Prior": "bayesmm.priors",
+    "PriorError": "bayesmm.errors",
+    "compare": "bayesmm.compare",
+    "from_levels": "bayesmm.formula",
+    "list_data": "bayesmm.datasets",
+    "load_data": "bayesmm.datasets",
+}
+
+__all__ = [*sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bayesmm' has no attribute {name!r}")
+    # import_module, because `from bayesmm.compare import compare` would bind the module over the function
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

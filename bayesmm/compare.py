@@ -1,0 +1,297 @@
+"""The point estimate and the posterior of the same model, parameter by parameter.
+
+For each coefficient, standard deviation, correlation and σ: the estimate with its standard error beside the
+posterior mean, sd and interval, the difference in posterior sds, and what explains it. Three things can:
+
+- *boundary*: an estimate at zero (or a correlation at ±1) is the edge of what a posterior covers, so its
+  mean lies inside;
+- *poor sampling*: the posterior's own certificate says so;
+- *prior pull*: how far the parameter's own prior moves its posterior mean. To first order, raising the prior
+  to the power 1 + ε moves the mean by ε Cov(θ, log p(θ)), so the covariance over the draws, in posterior
+  sds, is the pull (Kallioinen, Paananen, Bürkner & Vehtari 2024);
+- *skew*: the posterior mean of a standard deviation with few levels lies above its mode, in theory and here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayesmm.design.naming import INTERCEPT, SIGMA, Names, name_parameters
+from bayesmm.errors import ModelError
+from bayesmm.estimate import Estimate
+from bayesmm.posterior import Posterior
+from bayesmm.priors import Prior
+from bayesmm.sheet import Sheet, Table
+
+CLOSE = 0.5
+"""A difference in posterior sds that needs no explanation."""
+PULL = 0.25
+"""A prior pull, in posterior sds, that is worth a word."""
+SKEW = 0.35
+"""A moment skewness from which a mean is no longer near its mode."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """An estimate and a posterior side by side.
+
+    Attributes
+    ----------
+    table
+        One row a parameter, named as in the posterior's summary: ``estimate, se, mean, sd, lower, upper,
+        difference, prior_pull, verdict``; differences and pulls are in posterior sds. The rows are the
+        coefficients, the standard deviations, the correlations and sigma. ``se`` is missing on the boundary.
+    verdict
+        The whole in a sentence or two.
+    """
+
+    table: pd.DataFrame
+    verdict: str
+    method: str
+    prob: float
+
+    def sheet(self) -> Sheet:
+        """The comparison as a page."""
+        percent = f"{100 * self.prob:g}%"
+        shown = self.table.drop(columns="prior_pull")
+        shown = shown.rename(columns={"lower": f"lower {percent}", "upper": f"upper {percent}"})
+        return Sheet(
+            title=f"{self.method} beside the posterior",
+            facts=(("Verdict", self.verdict),),
+            tables=(Table("difference: posterior mean less estimate, in posterior sds", shown, 4),),
+        )
+
+    def __repr__(self) -> str:
+        return str(self.sheet())
+
+    def _repr_html_(self) -> str:
+        return self.sheet()._repr_html_()
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One scalar parameter from both sides."""
+
+    label: str
+    kind: str
+    estimate: float
+    se: float
+    draws: np.ndarray
+    log_prior: np.ndarray
+    on_boundary: bool
+
+
+def compare(posterior: Posterior, estimate: Estimate) -> Comparison:
+    """Put an ML or REML estimate and a posterior of the same model side by side.
+
+    Parameters
+    ----------
+    posterior
+        From ``model.sample()``.
+    estimate
+        From ``model.fit()``, of the same model.
+
+    Raises
+    ------
+    ModelError
+        If they are not of the same formula and data, or not what is expected.
+    """
+    if isinstance(posterior, Estimate) and isinstance(estimate, Posterior):
+        posterior, estimate = estimate, posterior
+    _check_same(posterior, estimate)
+    prob, kind = _interval_convention()
+    rows = list(_rows(posterior, estimate))
+    records = {}
+    for row in rows:
+        mean, sd = float(np.mean(row.draws)), float(np.std(row.draws, ddof=1))
+        difference = (mean - row.estimate) / sd
+        pull = float(np.cov(row.draws.ravel(), row.log_prior.ravel())[0, 1] / sd)
+        lower, upper = _interval(row.draws, prob, kind)
+        records[row.label] = {
+            "estimate": row.estimate,
+            "se": row.se,
+            "mean": mean,
+            "sd": sd,
+            "lower": lower,
+            "upper": upper,
+            "difference": difference,
+            "prior_pull": pull,
+            "verdict": _explain(row, difference, pull, posterior.certificate.ok),
+        }
+    table = pd.DataFrame.from_dict(records, orient="index")
+    return Comparison(table, _overall(table, posterior), estimate.method, prob)
+
+
+def _check_same(posterior: object, estimate: object) -> None:
+    if not isinstance(posterior, Posterior) or not isinstance(estimate, Estimate):
+        raise ModelError(
+            f"compare got a {type(posterior).__name__} and a {type(estimate).__name__}",
+            expected="a Posterior and an Estimate",
+            advice="bayesmm.compare(model.sample(), model.fit())",
+        )
+    if posterior.model is None:
+        raise ModelError(
+            "the posterior was loaded without its model",
+            expected="a Posterior that knows its model",
+            advice="Posterior.load(path, model=model)",
+        )
+    ours, theirs = posterior.model.design, estimate.model.design
+    if str(ours.formula) != str(theirs.formula):
+        raise ModelError(
+            f"the posterior is of '{ours.formula}', the estimate of '{theirs.formula}'",
+            expected="two answers for the same model",
+            advice="take both from one Model",
+        )
+    same = ours is theirs or (
+        np.array_equal(ours.y, theirs.y)
+        and np.array_equal(ours.X, theirs.X)
+        and all(
+            np.array_equal(a.Xi, b.Xi) and a.covariance == b.covariance
+            for a, b in zip(ours.terms, theirs.terms, strict=True)
+        )
+    )
+    if not same:
+        raise ModelError(
+            "the posterior and the estimate are of different data or covariance structures",
+            expected="two answers for the same model",
+            advice="take both from one Model",
+        )
+
+
+def _rows(posterior: Posterior, estimate: Estimate) -> Iterator[_Row]:
+    """The scalar parameters: coefficients, standard deviations, correlations, sigma."""
+    model = estimate.model
+    names, priors = name_parameters(model.design), posterior.model.priors
+    draws = {name: posterior.data["posterior"][name].to_numpy() for name in names.dims}
+    yield from _fixed_rows(names, priors, draws, estimate)
+    se = estimate.sdcor_se.to_numpy()
+    at = 0
+    for t, term_names in enumerate(names.terms):
+        term = model.design.terms[t]
+        G = estimate.covariances[t].to_numpy()
+        sd = np.sqrt(np.diag(G))
+        for effect in term_names.effects:
+            labels = _labels(names, effect.sd, effect.expr_dim)
+            for i, (label, column) in enumerate(zip(labels, effect.positions, strict=True)):
+                owner = names.parameters if not term_names.sd_shared else None
+                prior = priors[effect.sd] if owner is not None else priors[term_names.effects[0].sd]
+                x = _component(draws[effect.sd], effect.expr_dim, i)
+                log_prior = _log_prior(prior, x, i if effect.expr_dim else None, len(labels))
+                zero = sd[column] <= 1e-4 * estimate.sigma * _unit(term.Xi[:, column])
+                yield _Row(label, "sd", sd[column], se[at + column], x, log_prior, bool(zero))
+        if term_names.corr is not None:
+            matrix = draws[term_names.corr]
+            log_prior = _correlation_log_prior(priors[term_names.corr], matrix, term_names.pairs, term.k)
+            labels = _labels(names, term_names.corr, term_names.corr_dim)
+            for m, (label, (i, j)) in enumerate(zip(labels, term_names.pairs, strict=True)):
+                product = sd[i] * sd[j]
+                value = G[i, j] / product if product > 0 else np.nan
+                edge = not abs(value) < 1 - 1e-6
+                yield _Row(label, "corr", value, se[at + term.k + m], matrix[..., m], log_prior, edge)
+        at += term.k + len(term_names.pairs)
+    x = draws[SIGMA]
+    yield _Row(SIGMA, "sigma", estimate.sigma, se[-1], x, priors[SIGMA].logpdf(x), False)
+
+
+def _fixed_rows(
+    names: Names, priors: dict[str, Prior], draws: dict[str, np.ndarray], estimate: Estimate
+) -> Iterator[_Row]:
+    design = estimate.model.design
+    beta, se, means = estimate.beta.to_numpy(), estimate.se.to_numpy(), design.X.mean(axis=0)
+    for fixed in names.fixed:
+        labels = _labels(names, fixed.name, fixed.dim)
+        for i, (label, column) in enumerate(zip(labels, fixed.positions, strict=True)):
+            x = _component(draws[fixed.name], fixed.dim, i)
+            at = x
+            if fixed.name == INTERCEPT:  # the prior is on the intercept at the mean of the columns
+                for other in names.fixed:
+                    for m, position in enumerate(other.positions):
+                        if position != column:
+                            at = at + means[position] * _component(draws[other.name], other.dim, m)
+            log_prior = _log_prior(priors[fixed.name], at, i if fixed.dim else None, len(labels))
+            yield _Row(label, "fixed", beta[column], se[column], x, log_prior, False)
+
+
+def _labels(names: Names, name: str, dim: str | None) -> list[str]:
+    return [name] if dim is None else [f"{name}[{level}]" for level in names.coords[dim]]
+
+
+def _component(values: np.ndarray, dim: str | None, i: int) -> np.ndarray:
+    return values if dim is None else values[..., i]
+
+
+def _unit(column: np.ndarray) -> float:
+    """1/rms of a column: the sd of its effect that makes one σ in the response."""
+    return 1.0 / float(np.sqrt(np.mean(column**2)))
+
+
+def _log_prior(prior: Prior, x: np.ndarray, i: int | None, size: int) -> np.ndarray:
+    """log p at the draws of one component; a prior of a vector is a product over its components."""
+    if i is None:
+        return prior.logpdf(x)
+    filled = np.broadcast_to(x[..., None], (*x.shape, size))
+    return prior.logpdf(filled)[..., i]
+
+
+def _correlation_log_prior(
+    prior: Prior, values: np.ndarray, pairs: tuple[tuple[int, int], ...], k: int
+) -> np.ndarray:
+    R = np.broadcast_to(np.eye(k), (*values.shape[:-1], k, k)).copy()
+    for m, (i, j) in enumerate(pairs):
+        R[..., i, j] = R[..., j, i] = values[..., m]
+    return prior.logpdf(R)
+
+
+def _explain(row: _Row, difference: float, pull: float, sampled_well: bool) -> str:
+    """What to say of one parameter."""
+    if row.on_boundary:
+        where = "±1" if row.kind == "corr" else "zero"
+        if np.isnan(row.estimate):
+            return "not estimable: a variance is zero"
+        return f"boundary: the estimate is {where}; the posterior shows what the data leave open"
+    if abs(difference) < CLOSE:
+        return "agree"
+    if not sampled_well:
+        return "poor sampling may explain it: see the posterior's certificate"
+    rest = difference - pull
+    if abs(pull) > PULL and abs(rest) < abs(difference):
+        return f"prior pull: {pull:+.1f} sd of the difference"
+    centred = row.draws - row.draws.mean()
+    skewness = float(np.mean(centred**3) / np.mean(centred**2) ** 1.5)
+    if skewness * difference > 0 and abs(skewness) > SKEW:
+        return "skewed posterior: its mean lies beyond its mode"
+    return "differ: the posterior averages over variances that the estimate fixes"
+
+
+def _overall(table: pd.DataFrame, posterior: Posterior) -> str:
+    agree = int((table["verdict"] == "agree").sum())
+    text = f"{agree} of {len(table)} parameters agree within {CLOSE} posterior sds"
+    others = table[table["verdict"] != "agree"]
+    if len(others):
+        parts = [f"{label} ({verdict})" for label, verdict in others["verdict"].items()]
+        text += "; " + "; ".join(parts[:4]) + ("; …" if len(parts) > 4 else "")
+    if not posterior.certificate.ok:
+        text += f". Mind the sampling: {posterior.certificate.verdict}"
+    return text if text.endswith(".") else text + "."
+
+
+def _interval_convention() -> tuple[float, str]:
+    """The probability and the kind of interval that ArviZ is set to."""
+    from arviz_base import rcParams
+
+    return float(rcParams["stats.ci_prob"]), str(rcParams["stats.ci_kind"])
+
+
+def _interval(draws: np.ndarray, prob: float, kind: str) -> tuple[float, float]:
+    """Equal-tailed, or the shortest ("hdi")."""
+    flat = np.sort(draws.ravel())
+    if kind == "hdi":
+        inside = int(np.floor(prob * len(flat)))
+        first = int(np.argmin(flat[inside:] - flat[: len(flat) - inside]))
+        return float(flat[first]), float(flat[first + inside])
+    lower, upper = np.quantile(flat, [(1 - prob) / 2, (1 + prob) / 2])
+    return float(lower), float(upper)

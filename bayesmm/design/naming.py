@@ -1,0 +1,306 @@
+"""What the parameters of a design are called in a posterior: one place decides, everyone else asks.
+
+The names are Bambi's, so that plotting code carries over: ``Intercept``, ``Days``, ``cond`` with dimension
+``cond_dim``; ``Days|Subject`` with dimension ``Subject__factor_dim``, its standard deviation
+``Days|Subject_sigma``; the correlations of a bar's columns ``corr|Subject``, one value a pair; ``sigma``.
+
+A DataTree doesn't take a ``/`` in a name (it parts its paths with it), so that ``I(x / 2)`` is called
+``I(x ÷ 2)``; :func:`posterior_name` makes the change.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from bayesmm.design.columns import TermColumns
+from bayesmm.design.design import Design
+from bayesmm.design.factor import Factor
+from bayesmm.design.random_term import RandomTerm
+from bayesmm.errors import ModelError
+
+INTERCEPT = "Intercept"
+SIGMA = "sigma"
+OBS = "__obs__"
+SAMPLE_DIMS = ("chain", "draw")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter with a prior of its own.
+
+    Attributes
+    ----------
+    name
+        Its name in the posterior.
+    kind
+        ``"intercept"``, ``"fixed"``, ``"sigma"``, ``"sd"`` or ``"corr"``.
+    dim
+        The name of its dimension; None for a scalar.
+    size
+        How many values it has.
+    """
+
+    name: str
+    kind: str
+    dim: str | None
+    size: int
+
+
+@dataclass(frozen=True)
+class FixedName:
+    """The coefficients of one term of X.
+
+    Attributes
+    ----------
+    name, dim
+        The variable and its dimension (None for a scalar).
+    positions
+        The columns of X that the values belong to, in their order.
+    """
+
+    name: str
+    dim: str | None
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class EffectName:
+    """The random effects of one expression term behind a bar, and their standard deviations.
+
+    Attributes
+    ----------
+    name, sd
+        ``Days|Subject`` and ``Days|Subject_sigma``.
+    expr_dim
+        ``cond__expr_dim`` for a term of several columns, such as a factor's; None for one column.
+    positions
+        The columns of the term's Xi that the effects belong to.
+    """
+
+    name: str
+    sd: str
+    expr_dim: str | None
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TermNames:
+    """The names of one random term.
+
+    Attributes
+    ----------
+    factor_dim
+        ``Subject__factor_dim``.
+    effects
+        One for each expression term behind the bar, together all k columns of Xi.
+    sd_owner
+        (k,) for each column the column whose standard deviation it has: itself, except where the covariance
+        structure lets columns share one.
+    corr, corr_dim
+        ``corr|Subject`` and its dimension; None where the columns don't correlate.
+    pairs
+        The pairs (i, j), i < j, of columns of Xi that the values of ``corr`` belong to, in their order.
+    """
+
+    factor_dim: str
+    effects: tuple[EffectName, ...]
+    sd_owner: tuple[int, ...]
+    corr: str | None
+    corr_dim: str | None
+    pairs: tuple[tuple[int, int], ...]
+
+    @property
+    def sd_shared(self) -> bool:
+        """Whether columns share a standard deviation; it is then named after the first of them."""
+        return self.sd_owner != tuple(range(len(self.sd_owner)))
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """The names of all parameters of a design.
+
+    Attributes
+    ----------
+    response
+        The response, as a variable's name.
+    fixed
+        The terms of X, in order.
+    terms
+        The random terms, in the design's order.
+    coords
+        Dimension → labels (m,): integers and floats as they are, other levels as text.
+    """
+
+    response: str
+    fixed: tuple[FixedName, ...]
+    terms: tuple[TermNames, ...]
+    coords: Mapping[str, np.ndarray]
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether X has an intercept column."""
+        return any(term.name == INTERCEPT for term in self.fixed)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Every parameter that takes a prior: coefficients, sigma, standard deviations, correlations."""
+        found = [
+            Parameter(t.name, "intercept" if t.name == INTERCEPT else "fixed", t.dim, len(t.positions))
+            for t in self.fixed
+        ]
+        found.append(Parameter(SIGMA, "sigma", None, 1))
+        for term in self.terms:
+            if term.sd_shared:
+                found.append(Parameter(term.effects[0].sd, "sd", None, 1))
+            else:
+                found += [Parameter(e.sd, "sd", e.expr_dim, len(e.positions)) for e in term.effects]
+        found += [
+            Parameter(t.corr, "corr", t.corr_dim, len(t.pairs)) for t in self.terms if t.corr is not None
+        ]
+        return tuple(found)
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Every variable of the posterior, in its order there → its dimensions after chain and draw."""
+        found = {t.name: _dims(t.dim) for t in self.fixed}
+        found[SIGMA] = ()
+        found |= {e.sd: _dims(e.expr_dim) for t in self.terms for e in t.effects}
+        found |= {t.corr: _dims(t.corr_dim) for t in self.terms if t.corr is not None}
+        found |= {e.name: _dims(e.expr_dim, t.factor_dim) for t in self.terms for e in t.effects}
+        return found
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """The variables that are random effects."""
+        return tuple(effect.name for term in self.terms for effect in term.effects)
+
+
+def posterior_name(text: str) -> str:
+    """What a term of a formula is called in a posterior: its own name, with ``÷`` where it has ``/``.
+
+    Examples
+    --------
+    >>> posterior_name("I(x / 2)")
+    'I(x ÷ 2)'
+    """
+    return text.replace("/", "÷")
+
+
+def name_parameters(design: Design) -> Names:
+    """Name the parameters of a design.
+
+    Raises
+    ------
+    ModelError
+        If two of them would have the same name, or one the name of a dimension.
+
+    Examples
+    --------
+    >>> from bayesmm.datasets import load_data
+    >>> from bayesmm.design import build_design
+    >>> design = build_design("Reaction ~ Days + (Days | Subject)", load_data("sleepstudy"))
+    >>> names = name_parameters(design)
+    >>> [parameter.name for parameter in names.parameters]
+    ['Intercept', 'Days', 'sigma', '1|Subject_sigma', 'Days|Subject_sigma', 'corr|Subject']
+    >>> names.dims["Days|Subject"], names.coords["corr|Subject_dim"].tolist()
+    (('Subject__factor_dim',), ['1, Days'])
+    """
+    coords: dict[str, np.ndarray] = {}
+    fixed = tuple(_fixed(term, coords) for term in design.fixed.terms)
+    correlated: set[str] = set()
+    terms = tuple(_term(term, coords, correlated) for term in design.terms)
+    coords[OBS] = np.arange(design.n)
+    for labels in coords.values():
+        labels.flags.writeable = False
+    names = Names(posterior_name(design.response), fixed, terms, coords)
+    _check_distinct(names)
+    return names
+
+
+def _fixed(term: TermColumns, coords: dict[str, np.ndarray]) -> FixedName:
+    name = posterior_name(term.name)
+    dim = None
+    if term.levels is not None:
+        dim = f"{name}_dim"
+        coords[dim] = np.array(term.levels, dtype=str)
+    return FixedName(name, dim, term.positions)
+
+
+def _term(term: RandomTerm, coords: dict[str, np.ndarray], correlated: set[str]) -> TermNames:
+    group = posterior_name(term.group)
+    factor_dim = f"{group}__factor_dim"
+    coords[factor_dim] = _levels(term.factor)
+    effects = tuple(_effect(part, group, coords) for part in term.recipe.terms)
+    corr = corr_dim = None
+    pairs: tuple[tuple[int, int], ...] = ()
+    if term.covariance.correlated:
+        expr = posterior_name(term.recipe.text)
+        corr = f"corr|{expr}|{group}" if group in correlated else f"corr|{group}"
+        correlated.add(group)
+        corr_dim = f"{corr}_dim"
+        columns = ["1" if name == INTERCEPT else name for name in term.columns]
+        pairs = tuple(combinations(range(term.k), 2))
+        coords[corr_dim] = np.array([f"{columns[i]}, {columns[j]}" for i, j in pairs], dtype=str)
+    return TermNames(factor_dim, effects, _sd_owner(term), corr, corr_dim, pairs)
+
+
+def _effect(part: TermColumns, group: str, coords: dict[str, np.ndarray]) -> EffectName:
+    expr = "1" if part.name == INTERCEPT else posterior_name(part.name)
+    name = f"{expr}|{group}"
+    dim = None
+    if part.levels is not None:
+        labels = np.array(part.levels, dtype=str)
+        dim = f"{expr}__expr_dim"
+        # The same factor may stand behind two bars with and without its reference level.
+        if dim in coords and not np.array_equal(coords[dim], labels):
+            dim = f"{name}__expr_dim"
+        coords[dim] = labels
+    return EffectName(name, f"{name}_sigma", dim, part.positions)
+
+
+def _sd_owner(term: RandomTerm) -> tuple[int, ...]:
+    """Columns whose diagonal place in λ holds the same parameter share a standard deviation."""
+    owner = list(range(term.k))
+    for places in term.covariance.entries:
+        diagonal = [row for row, column in places if row == column]
+        for row in diagonal:
+            owner[row] = diagonal[0]
+    return tuple(owner)
+
+
+def _levels(factor: Factor) -> np.ndarray:
+    """Numbers as they are, anything else as text: what a file keeps exactly."""
+    if factor.levels.dtype.kind in "iuf":
+        return factor.levels.to_numpy()
+    labels = factor.labels
+    if len(set(labels)) < len(labels):  # 1 and "1" in one column
+        labels = [repr(level) for level in factor.levels]
+    return np.array(labels, dtype=str)
+
+
+def _dims(*dims: str | None) -> tuple[str, ...]:
+    return tuple(dim for dim in dims if dim is not None)
+
+
+def _check_distinct(names: Names) -> None:
+    """A DataTree needs different names for all variables and dimensions."""
+    used = Counter(term.name for term in names.fixed)
+    used.update((names.response, SIGMA, OBS, *SAMPLE_DIMS))
+    for term in names.terms:
+        used.update(name for effect in term.effects for name in (effect.name, effect.sd))
+        used.update(_dims(term.corr))
+    used.update(dim for dim in names.coords if dim != OBS)
+    twice = sorted(name for name, count in used.items() if count > 1)
+    if twice:
+        raise ModelError(
+            f"two things in the posterior would be called '{twice[0]}'",
+            expected="a name of its own for each parameter and each dimension",
+            advice=f"rename the column '{twice[0]}' of the data"
+            if twice[0] in (SIGMA, OBS, *SAMPLE_DIMS)
+            else "rename one of the columns in the data",
+        )

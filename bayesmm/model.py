@@ -1,0 +1,103 @@
+"""``MixedModel``: formula, design, family and priors, immutable. What is done with it lives further down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bayesmm.design import Design, build_design
+from bayesmm.errors import ModelError, near_matches
+from bayesmm.families import FAMILIES, Family
+from bayesmm.formula import Formula
+from bayesmm.priors import Prior, resolve_priors
+
+
+class MixedModel:
+    """A mixed model of data: y = Xβ + Zb + e, b ~ N(0, G), e ~ N(0, σ²W⁻¹).
+
+    Parameters
+    ----------
+    formula
+        lme4's language, ``"Reaction ~ Days + (Days | Subject)"``, or what
+        :func:`~bayesmm.formula.from_levels` gives.
+    data
+        A pandas DataFrame (or a mapping of columns, or an object with ``to_pandas()``): one row for each
+        observation. It is not changed. Rows with a missing value in any variable of the model are dropped.
+    family
+        ``"gaussian"``.
+    link
+        A link of the family; None for its default.
+    priors
+        Parameter name or class (``"fixed"``, ``"sd"``, ``"corr"``) → :class:`~bayesmm.priors.Prior`; what
+        is not named keeps its default.
+    covariance
+        Group name or term label → ``"unstructured"``, ``"diagonal"`` or ``"identity"``, where it is not
+        what the bar says.
+    weights
+        Precision weights w, Var(e_i) = σ²/w_i: a column name or n positive numbers.
+    offset
+        A column name or n numbers, added to the linear predictor.
+    namespace
+        Functions that the formula may call by name.
+
+    Raises
+    ------
+    FormulaError, DataError, ModelError, PriorError
+        Each says what was got, what was expected and what to try.
+    """
+
+    def __init__(
+        self,
+        formula: str | Formula,
+        data: Any,
+        family: str = "gaussian",
+        link: str | None = None,
+        *,
+        priors: Mapping[str, Prior] | None = None,
+        covariance: Mapping[str, str] | None = None,
+        weights: Any = None,
+        offset: Any = None,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._family = _family(family, link)
+        self._design = build_design(
+            formula, data, covariance=covariance, weights=weights, offset=offset, namespace=namespace
+        )
+        self._priors = resolve_priors(self._design, priors)
+
+    @property
+    def formula(self) -> Formula:
+        """What the model was built from."""
+        return self._design.formula
+
+    @property
+    def design(self) -> Design:
+        """y, X, Z and their names."""
+        return self._design
+
+    @property
+    def family(self) -> Family:
+        """The response distribution and its link."""
+        return self._family
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        """The prior of every parameter, by its name in the posterior; a copy."""
+        return dict(self._priors)
+
+
+def _family(name: str, link: str | None) -> Family:
+    if name not in FAMILIES:
+        raise ModelError(
+            f"family is {name!r}",
+            expected=f"one of {', '.join(map(repr, FAMILIES))}",
+            advice=near_matches(name, FAMILIES),
+        )
+    family = FAMILIES[name]
+    if link is not None and link not in family.links:
+        raise ModelError(
+            f"link is {link!r}",
+            expected=f"a link of {name!r}: {', '.join(map(repr, family.links))}",
+            advice="link=None for the default",
+        )
+    return family(link or family.links[0])

@@ -1,0 +1,106 @@
+"""``Model``: the object users hold, a :class:`~bayesmm.model.MixedModel` with the verbs of every floor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bayesmm.estimate.estimate import Estimate
+from bayesmm.estimate.fit import fit
+from bayesmm.model import MixedModel
+from bayesmm.sheet import Sheet, Table
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from bayesmm.posterior import Posterior
+
+
+class Model(MixedModel):
+    __doc__ = (
+        (MixedModel.__doc__ or "")
+        + """
+    Examples
+    --------
+    >>> import bayesmm as bmm
+    >>> model = bmm.Model("Reaction ~ Days + (Days | Subject)", bmm.load_data("sleepstudy"))
+    >>> model.design.X.shape, model.design.Z.shape
+    ((180, 2), (180, 36))
+    >>> model.fit().beta.round(3).to_dict()
+    {'Intercept': 251.405, 'Days': 10.467}
+    """
+    )
+
+    def fit(self, *, reml: bool = True) -> Estimate:
+        """The point estimate: REML, or ML with ``reml=False``.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> round(model.fit(reml=False).criterion, 4)
+        327.3271
+        """
+        return fit(self, reml=reml)
+
+    def sample(self, **options: Any) -> Posterior:
+        """The posterior of the same model; see :func:`bayesmm.posterior.sample` for the options."""
+        from bayesmm.posterior import sample
+
+        return sample(self, **options)
+
+    def to_pymc(self) -> pm.Model:
+        """The hierarchical model as a PyMC model, to look at or to extend.
+
+        y ~ N(Xβ + Zb, σ²W⁻¹), with the random effects of each bar multivariate normal through the Cholesky
+        factor of their correlations, non-centred.
+        """
+        from bayesmm.posterior import to_pymc
+
+        return to_pymc(self)
+
+    def describe(self) -> Sheet:
+        """The model as a page: formula, sizes, terms, priors."""
+        return model_sheet(self)
+
+    def __repr__(self) -> str:
+        return str(self.describe())
+
+    def _repr_html_(self) -> str:
+        return self.describe()._repr_html_()
+
+
+def model_sheet(model: MixedModel) -> Sheet:
+    """Formula, sizes, random terms and priors of a model."""
+    import pandas as pd
+
+    design = model.design
+    rows = f"{design.n}" + (f" ({design.n_dropped} dropped: missing values)" if design.n_dropped else "")
+    references = ", ".join(f"{name} = {level}" for name, level in design.fixed.references.items())
+    facts = [
+        ("Formula", str(design.formula)),
+        ("Family", f"{model.family.name}, {model.family.link} link"),
+        ("Rows", rows),
+        ("X", f"{design.n} × {design.p}: {', '.join(design.names)}"),
+        ("Z", f"{design.n} × {design.q}"),
+    ]
+    if references:
+        facts.append(("Reference", references))
+    if design.aliased:
+        facts.append(("Aliased", ", ".join(design.aliased) + " (dropped)"))
+    terms = pd.DataFrame(
+        {
+            "columns": [", ".join(term.columns) for term in design.terms],
+            "levels": [len(term.factor) for term in design.terms],
+            "effects": [term.k * len(term.factor) for term in design.terms],
+            "covariance": [term.covariance.name for term in design.terms],
+        },
+        index=[f"({term.label})" for term in design.terms],
+    )
+    priors = pd.DataFrame(
+        {"prior": [str(prior) for prior in model.priors.values()]}, index=list(model.priors)
+    )
+    return Sheet(
+        title="Linear mixed model",
+        facts=tuple(facts),
+        tables=(Table("Random terms", terms), Table("Priors", priors)),
+    )
