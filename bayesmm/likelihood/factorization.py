@@ -72,7 +72,7 @@ class Factorization:
         layout, head = self.layout, self.layout.head
         self._lam = lam
         self._fill_tail(ridge)
-        kernels.fill_head(head, lam, self._k_group, layout.cross.p + 1, self._D, self._W)
+        kernels.fill_head(head, lam, self._k_group, self._D, self._W)
         log_det_head = kernels.eliminate_head(head, self._D, self._W, self._T)
         _, info = dpotrf(self._T.T, lower=0, clean=0, overwrite_a=1)
         if info != 0 or not np.isfinite(log_det_head):
@@ -139,17 +139,7 @@ class Factorization:
         P_tail = self._invert(with_fixed=with_fixed)
         gradient = np.zeros_like(self._lam)
         kernels.contract_head(
-            head,
-            self._u_start,
-            self._lam,
-            self._k_group,
-            layout.cross.p + 1,
-            self._PD,
-            self._PW,
-            kappa,
-            u,
-            z,
-            gradient,
+            head, self._u_start, self._lam, self._k_group, self._PD, self._PW, kappa, u, z, gradient
         )
         if layout.tail:
             Q = dger(kappa, z, z, a=P_tail.T, overwrite_a=1).T
@@ -164,36 +154,30 @@ class Factorization:
         for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
             group = cross.groups[g]
             levels = np.arange(group.n_levels)
-            kernels.fill_tail_blocks(
-                cross.diagonal[g], levels, levels, offset, offset, lam[g], lam[g], True, T
-            )
+            kernels.fill_tail_blocks(cross.diagonal[g], levels, levels, offset, offset, lam, g, g, T)
             scaled = np.einsum("lqc,qr->clr", cross.fixed[g], lam[g, : group.k, : group.k])
             T[q:, offset : offset + group.n_levels * group.k] = scaled.reshape(cross.p + 1, -1)
         for (g, h), (offset_g, offset_h) in self._tail_pairs():
             pair = cross.pairs[g, h]
-            kernels.fill_tail_blocks(
-                pair.values, pair.rows, pair.columns, offset_g, offset_h, lam[g], lam[h], False, T
-            )
+            kernels.fill_tail_blocks(pair.values, pair.rows, pair.columns, offset_g, offset_h, lam, g, h, T)
         T[q:, q:] = cross.response if ridge is None else cross.response + ridge
 
     def _contract_tail(self, Q: np.ndarray, gradient: np.ndarray) -> None:
         layout, lam, cross = self.layout, self._lam, self.layout.cross
+        q = layout.q_tail
         for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
-            levels = np.arange(cross.groups[g].n_levels)
+            group = cross.groups[g]
+            levels = np.arange(group.n_levels)
             kernels.contract_tail_blocks(
-                cross.diagonal[g], levels, levels, offset, offset, lam[g], lam[g], True, Q,
-                gradient[g], gradient[g],
-            )  # fmt: skip
-            kernels.contract_tail_blocks(
-                cross.fixed[g], levels, np.zeros_like(levels), offset, layout.q_tail, lam[g],
-                np.eye(cross.p + 1), True, Q, gradient[g], gradient[g],
-            )  # fmt: skip
+                cross.diagonal[g], levels, levels, offset, offset, lam, g, g, Q, gradient
+            )
+            fixed = Q[offset : offset + group.n_levels * group.k, q:].reshape(group.n_levels, group.k, -1)
+            gradient[g, : group.k, : group.k] += np.einsum("lrc,lsc->rs", cross.fixed[g], fixed)
         for (g, h), (offset_g, offset_h) in self._tail_pairs():
             pair = cross.pairs[g, h]
             kernels.contract_tail_blocks(
-                pair.values, pair.rows, pair.columns, offset_g, offset_h, lam[g], lam[h], False, Q,
-                gradient[g], gradient[h],
-            )  # fmt: skip
+                pair.values, pair.rows, pair.columns, offset_g, offset_h, lam, g, h, Q, gradient
+            )
 
     def _tail_pairs(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
         tail = list(zip(self.layout.tail, self.layout.tail_offset, strict=True))

@@ -3,7 +3,9 @@
 Notation: λ_g (k, k) is the relative factor of group g, A = [Z X y]'[Z X y]. The matrix that is factored is
 K = Λ̄'AΛ̄ + I on the random effects, with Λ̄ = diag(Λ, I, 1). A node has a diagonal block D (k, k), its
 Cholesky factor after elimination, and a row block W (k, w), which becomes D⁻¹ times the eliminated block;
-the layout of both is told in :mod:`bayesmm.likelihood.layout`. Small blocks are looped over: k is 1 to 10.
+the layout of both is told in :mod:`bayesmm.likelihood.layout`. All blocks lie in flat arrays and are reached
+by their first element and the length of their rows, because k is 1 to 10 and a view costs more than the
+arithmetic on it.
 """
 
 from __future__ import annotations
@@ -14,52 +16,62 @@ import numpy as np
 from bayesmm.likelihood.layout import Head
 
 
-@numba.njit(cache=True, inline="never")
-def _sandwich(A: np.ndarray, left: np.ndarray, right: np.ndarray, out: np.ndarray, a: int, b: int) -> None:
-    """out = left' A right for lower-triangular left (a, a) and right (b, b)."""
+@numba.njit(cache=True, inline="always")
+def _sandwich(
+    A: np.ndarray,
+    start: int,
+    stride: int,
+    lam: np.ndarray,
+    g: int,
+    h: int,
+    out: np.ndarray,
+    a: int,
+    b: int,
+) -> None:
+    """out = λ_g' A λ_h for a block A (a, b) of groups g and h; A and out lie alike."""
+    if a == 1 and b == 1:
+        out[start] = lam[g, 0, 0] * A[start] * lam[h, 0, 0]
+        return
     for c in range(b):
         for r in range(a):
             total = 0.0
             for q in range(r, a):
                 inner = 0.0
                 for s in range(c, b):
-                    inner += A[q, s] * right[s, c]
-                total += left[q, r] * inner
-            out[r, c] = total
+                    inner += A[start + q * stride + s] * lam[h, s, c]
+                total += lam[g, q, r] * inner
+            out[start + r * stride + c] = total
 
 
 @numba.njit(cache=True)
-def fill_head(
-    head: Head, lam: np.ndarray, k_group: np.ndarray, n_fixed: int, D: np.ndarray, W: np.ndarray
-) -> None:
+def fill_head(head: Head, lam: np.ndarray, k_group: np.ndarray, D: np.ndarray, W: np.ndarray) -> None:
     """Write Λ̄'AΛ̄ + I into the nodes' blocks."""
     H = head.k.shape[0]
-    one = np.ones((1, 1))
     for h in range(H):
-        kh = head.k[h]
-        left = lam[head.groups[h]]
+        k = head.k[h]
+        own = head.groups[h]
         for node in range(head.node_start[h], head.node_start[h + 1]):
             d0 = head.diagonal_start[node]
-            A = head.diagonal[d0 : d0 + kh * kh].reshape(kh, kh)
-            block = D[d0 : d0 + kh * kh].reshape(kh, kh)
-            _sandwich(A, left, left, block, kh, kh)
-            for r in range(kh):
-                block[r, r] += 1.0
+            _sandwich(head.diagonal, d0, k, lam, own, own, D, k, k)
+            for r in range(k):
+                D[d0 + r * k + r] += 1.0
             w = head.ancestor_start[h, h] + head.tail_start[node + 1] - head.tail_start[node]
-            r0 = head.row_start[node]
-            A = head.rows[r0 : r0 + kh * w].reshape(kh, w)
-            row = W[r0 : r0 + kh * w].reshape(kh, w)
-            c0 = 0
+            start = head.row_start[node]
+            at, end = start, start + w
             for j in range(h + 1, H):
-                _sandwich(A[:, c0:], left, lam[head.groups[j]], row[:, c0:], kh, head.k[j])
-                c0 += head.k[j]
+                _sandwich(head.rows, at, w, lam, own, head.groups[j], W, k, head.k[j])
+                at += head.k[j]
             for e in range(head.entry_start[node], head.entry_start[node + 1]):
                 g = head.entry_group[e]
-                _sandwich(A[:, c0:], left, lam[g], row[:, c0:], kh, k_group[g])
-                c0 += k_group[g]
-            for _ in range(n_fixed):
-                _sandwich(A[:, c0:], left, one, row[:, c0:], kh, 1)
-                c0 += 1
+                _sandwich(head.rows, at, w, lam, own, g, W, k, k_group[g])
+                at += k_group[g]
+            while at < end:  # the columns of X and y
+                for r in range(k):
+                    total = 0.0
+                    for q in range(r, k):
+                        total += lam[own, q, r] * head.rows[at + q * w]
+                    W[at + r * w] = total
+                at += 1
 
 
 @numba.njit(cache=True)
@@ -68,73 +80,82 @@ def eliminate_head(head: Head, D: np.ndarray, W: np.ndarray, T: np.ndarray) -> f
 
     Returns log|head| = 2 Σ log of the pivots.
     """
-    H = head.k.shape[0]
+    H, m = head.k.shape[0], T.shape[0]
+    flat = T.reshape(-1)
     log_det = 0.0
     for h in range(H):
-        kh = head.k[h]
+        k = head.k[h]
         wa = head.ancestor_start[h, h]
         for node in range(head.node_start[h], head.node_start[h + 1]):
-            d0 = head.diagonal_start[node]
-            block = D[d0 : d0 + kh * kh].reshape(kh, kh)
-            t0, t1 = head.tail_start[node], head.tail_start[node + 1]
-            w = wa + t1 - t0
-            row = W[head.row_start[node] : head.row_start[node] + kh * w].reshape(kh, w)
-            for c in range(kh):
-                pivot = block[c, c]
-                for q in range(c):
-                    pivot -= block[c, q] * block[c, q]
-                pivot = np.sqrt(pivot)
-                block[c, c] = pivot
-                log_det += 2.0 * np.log(pivot)
-                for r in range(c + 1, kh):
-                    value = block[r, c]
-                    for q in range(c):
-                        value -= block[r, q] * block[c, q]
-                    block[r, c] = value / pivot
-                    block[c, r] = 0.0
-                for q in range(c):
-                    factor = block[c, q]
-                    for i in range(w):
-                        row[c, i] -= factor * row[q, i]
-                for i in range(w):
-                    row[c, i] /= pivot
+            t0 = head.tail_start[node]
+            wt = head.tail_start[node + 1] - t0
+            w = wa + wt
+            w0 = head.row_start[node]
+            log_det += _eliminate_node(D, head.diagonal_start[node], W, w0, k, w)
             for j in range(h + 1, H):
-                _update_ancestor(head, h, j, node, row, D, W)
-            for q in range(kh):
-                for i in range(t1 - t0):
-                    value = row[q, wa + i]
+                _update_ancestor(head, h, j, node, D, W)
+            for q in range(k):
+                row = w0 + q * w + wa
+                for i in range(wt):
+                    value = W[row + i]
                     if value != 0.0:
-                        target = T[head.tail_columns[t0 + i]]
+                        target = head.tail_columns[t0 + i] * m
                         for c in range(i + 1):
-                            target[head.tail_columns[t0 + c]] -= value * row[q, wa + c]
+                            flat[target + head.tail_columns[t0 + c]] -= value * W[row + c]
     return log_det
 
 
 @numba.njit(cache=True)
-def _update_ancestor(
-    head: Head, h: int, j: int, node: int, row: np.ndarray, D: np.ndarray, W: np.ndarray
-) -> None:
+def _eliminate_node(D: np.ndarray, d0: int, W: np.ndarray, w0: int, k: int, w: int) -> float:
+    """Cholesky of one block D, W ← D⁻¹W; returns the log determinant."""
+    log_det = 0.0
+    for c in range(k):
+        pivot = D[d0 + c * k + c]
+        for q in range(c):
+            pivot -= D[d0 + c * k + q] ** 2
+        pivot = np.sqrt(pivot)
+        D[d0 + c * k + c] = pivot
+        log_det += 2.0 * np.log(pivot)
+        for r in range(c + 1, k):
+            value = D[d0 + r * k + c]
+            for q in range(c):
+                value -= D[d0 + r * k + q] * D[d0 + c * k + q]
+            D[d0 + r * k + c] = value / pivot
+            D[d0 + c * k + r] = 0.0
+        row = w0 + c * w
+        for q in range(c):
+            factor = D[d0 + c * k + q]
+            for i in range(w):
+                W[row + i] -= factor * W[w0 + q * w + i]
+        for i in range(w):
+            W[row + i] /= pivot
+    return log_det
+
+
+@numba.njit(cache=True)
+def _update_ancestor(head: Head, h: int, j: int, node: int, D: np.ndarray, W: np.ndarray) -> None:
     """Subtract a node's part from the blocks of its ancestor in factor j."""
-    H, kh, wa = head.k.shape[0], head.k[h], head.ancestor_start[h, h]
-    t0, t1 = head.tail_start[node], head.tail_start[node + 1]
+    H, wa = head.k.shape[0], head.ancestor_start[h, h]
+    t0 = head.tail_start[node]
+    wt = head.tail_start[node + 1] - t0
     a = head.ancestors[node, j]
-    ka = head.k[j]
-    o = head.ancestor_start[h, j]
-    block = D[head.diagonal_start[a] : head.diagonal_start[a] + ka * ka].reshape(ka, ka)
+    ka, o = head.k[j], head.ancestor_start[h, j]
+    d0, a0 = head.diagonal_start[a], head.row_start[a]
     w = head.ancestor_start[j, j] + head.tail_start[a + 1] - head.tail_start[a]
-    target = W[head.row_start[a] : head.row_start[a] + ka * w].reshape(ka, w)
-    for q in range(kh):
+    for q in range(head.k[h]):
+        row = head.row_start[node] + q * (wa + wt)
         for r in range(ka):
-            value = row[q, o + r]
+            value = W[row + o + r]
+            target = a0 + r * w
             for c in range(ka):
-                block[r, c] -= value * row[q, o + c]
+                D[d0 + r * ka + c] -= value * W[row + o + c]
             for j2 in range(j + 1, H):
                 o2, at = head.ancestor_start[h, j2], head.ancestor_start[j, j2]
                 for c in range(head.k[j2]):
-                    target[r, at + c] -= value * row[q, o2 + c]
-            at = head.ancestor_start[j, j]
-            for i in range(t1 - t0):
-                target[r, at + head.relative[t0 + i, j]] -= value * row[q, wa + i]
+                    W[target + at + c] -= value * W[row + o2 + c]
+            at = target + head.ancestor_start[j, j]
+            for i in range(wt):
+                W[at + head.relative[t0 + i, j]] -= value * W[row + wa + i]
 
 
 @numba.njit(cache=True)
@@ -147,87 +168,27 @@ def back_substitute(
     """
     H = head.k.shape[0]
     for h in range(H - 1, -1, -1):
-        kh = head.k[h]
+        k = head.k[h]
         wa = head.ancestor_start[h, h]
         for node in range(head.node_start[h + 1] - 1, head.node_start[h] - 1, -1):
-            block = D[head.diagonal_start[node] : head.diagonal_start[node] + kh * kh].reshape(kh, kh)
-            t0, t1 = head.tail_start[node], head.tail_start[node + 1]
-            w = wa + t1 - t0
-            row = W[head.row_start[node] : head.row_start[node] + kh * w].reshape(kh, w)
+            d0, t0 = head.diagonal_start[node], head.tail_start[node]
+            wt = head.tail_start[node + 1] - t0
             u0 = u_start[node]
-            for r in range(kh):
+            for r in range(k):
+                row = head.row_start[node] + r * (wa + wt)
                 total = u[u0 + r]
                 for j in range(h + 1, H):
                     o, a0 = head.ancestor_start[h, j], u_start[head.ancestors[node, j]]
                     for c in range(head.k[j]):
-                        total -= row[r, o + c] * u[a0 + c]
-                for i in range(t1 - t0):
-                    total -= row[r, wa + i] * x_tail[head.tail_columns[t0 + i]]
+                        total -= W[row + o + c] * u[a0 + c]
+                for i in range(wt):
+                    total -= W[row + wa + i] * x_tail[head.tail_columns[t0 + i]]
                 u[u0 + r] = total
-            for r in range(kh - 1, -1, -1):
+            for r in range(k - 1, -1, -1):
                 total = u[u0 + r]
-                for q in range(r + 1, kh):
-                    total -= block[q, r] * u[u0 + q]
-                u[u0 + r] = total / block[r, r]
-
-
-@numba.njit(cache=True)
-def _gather(
-    head: Head,
-    h: int,
-    node: int,
-    P_tail: np.ndarray,
-    PD: np.ndarray,
-    PW: np.ndarray,
-    E: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    """out (kh, w) = −E P_SS, with S the columns of a node's row and P the inverse found so far."""
-    H, kh, wa = head.k.shape[0], head.k[h], head.ancestor_start[h, h]
-    t0, t1 = head.tail_start[node], head.tail_start[node + 1]
-    wt = t1 - t0
-    for r in range(kh):
-        for i in range(wa + wt):
-            out[r, i] = 0.0
-    for i in range(wt):
-        source = P_tail[head.tail_columns[t0 + i]]
-        for c in range(wt):
-            value = source[head.tail_columns[t0 + c]]
-            for r in range(kh):
-                out[r, wa + c] -= E[r, wa + i] * value
-    for j in range(h + 1, H):
-        a, ka, o = head.ancestors[node, j], head.k[j], head.ancestor_start[h, j]
-        block = PD[head.diagonal_start[a] : head.diagonal_start[a] + ka * ka].reshape(ka, ka)
-        w = head.ancestor_start[j, j] + head.tail_start[a + 1] - head.tail_start[a]
-        row = PW[head.row_start[a] : head.row_start[a] + ka * w].reshape(ka, w)
-        for s in range(ka):
-            for c in range(ka):
-                for r in range(kh):
-                    out[r, o + c] -= E[r, o + s] * block[s, c]
-            for j2 in range(j + 1, H):
-                o2, at = head.ancestor_start[h, j2], head.ancestor_start[j, j2]
-                for c in range(head.k[j2]):
-                    value = row[s, at + c]
-                    for r in range(kh):
-                        out[r, o2 + c] -= E[r, o + s] * value
-                        out[r, o + s] -= E[r, o2 + c] * value
-            at = head.ancestor_start[j, j]
-            for i in range(wt):
-                value = row[s, at + head.relative[t0 + i, j]]
-                for r in range(kh):
-                    out[r, wa + i] -= E[r, o + s] * value
-                    out[r, o + s] -= E[r, wa + i] * value
-
-
-@numba.njit(cache=True)
-def _solve_transposed(block: np.ndarray, row: np.ndarray, out: np.ndarray, kh: int, w: int) -> None:
-    """out = block⁻ᵀ row for a lower-triangular block (kh, kh)."""
-    for i in range(w):
-        for r in range(kh - 1, -1, -1):
-            value = row[r, i]
-            for q in range(r + 1, kh):
-                value -= block[q, r] * out[q, i]
-            out[r, i] = value / block[r, r]
+                for q in range(r + 1, k):
+                    total -= D[d0 + q * k + r] * u[u0 + q]
+                u[u0 + r] = total / D[d0 + r * k + r]
 
 
 @numba.njit(cache=True)
@@ -241,59 +202,146 @@ def invert_head(
     P_jS = −E P_SS and P_jj = (DD')⁻¹ − P_jS E'.
     """
     H = head.k.shape[0]
+    widest = 0
+    for node in range(head.row_start.shape[0] - 1):
+        widest = max(widest, head.row_start[node + 1] - head.row_start[node])
+    E = np.empty(widest)
     for h in range(H - 1, -1, -1):
-        kh = head.k[h]
-        wa = head.ancestor_start[h, h]
-        eye = np.eye(kh)
-        half = np.empty((kh, kh))
+        k = head.k[h]
+        eye = np.eye(k).ravel()
+        half = np.empty(k * k)
         for node in range(head.node_start[h + 1] - 1, head.node_start[h] - 1, -1):
-            d0 = head.diagonal_start[node]
-            block = D[d0 : d0 + kh * kh].reshape(kh, kh)
-            t0, t1 = head.tail_start[node], head.tail_start[node + 1]
-            w = wa + t1 - t0
-            r0 = head.row_start[node]
-            row = W[r0 : r0 + kh * w].reshape(kh, w)
-            E = np.empty((kh, w))
-            _solve_transposed(block, row, E, kh, w)
-            P_row = PW[r0 : r0 + kh * w].reshape(kh, w)
-            _gather(head, h, node, P_tail, PD, PW, E, P_row)
-            _solve_transposed(block, eye, half, kh, kh)
-            P_block = PD[d0 : d0 + kh * kh].reshape(kh, kh)
-            for r in range(kh):
+            d0, w0 = head.diagonal_start[node], head.row_start[node]
+            w = head.ancestor_start[h, h] + head.tail_start[node + 1] - head.tail_start[node]
+            _solve_transposed(D, d0, W, w0, E, k, w)
+            _gather(head, h, node, P_tail, PD, PW, E)
+            _solve_transposed(D, d0, eye, 0, half, k, k)
+            for r in range(k):
                 for c in range(r + 1):
                     value = 0.0
-                    for q in range(kh):
-                        value += half[r, q] * half[c, q]
+                    for q in range(k):
+                        value += half[r * k + q] * half[c * k + q]
                     for i in range(w):
-                        value -= P_row[r, i] * E[c, i]
-                    P_block[r, c] = value
-                    P_block[c, r] = value
+                        value -= PW[w0 + r * w + i] * E[c * w + i]
+                    PD[d0 + r * k + c] = value
+                    PD[d0 + c * k + r] = value
 
 
-@numba.njit(cache=True, inline="never")
-def _contract(A: np.ndarray, lam: np.ndarray, Q: np.ndarray, out: np.ndarray, a: int, b: int) -> None:
-    """out[r, c] += Σ A[r, q] lam[q, s] Q[c, s]: one block's part of [AΛQ'] for A (a, b) and Q (a, b)."""
+@numba.njit(cache=True)
+def _solve_transposed(
+    D: np.ndarray, d0: int, rows: np.ndarray, start: int, out: np.ndarray, k: int, w: int
+) -> None:
+    """out = D⁻ᵀ rows for a lower-triangular block D (k, k) and rows (k, w)."""
+    for r in range(k - 1, -1, -1):
+        diagonal = D[d0 + r * k + r]
+        for i in range(w):
+            out[r * w + i] = rows[start + r * w + i]
+        for q in range(r + 1, k):
+            factor = D[d0 + q * k + r]
+            for i in range(w):
+                out[r * w + i] -= factor * out[q * w + i]
+        for i in range(w):
+            out[r * w + i] /= diagonal
+
+
+@numba.njit(cache=True)
+def _gather(
+    head: Head, h: int, node: int, P_tail: np.ndarray, PD: np.ndarray, PW: np.ndarray, E: np.ndarray
+) -> None:
+    """PW of the node = −E P_SS, with S the columns of its row and P the inverse found so far."""
+    H, k, wa = head.k.shape[0], head.k[h], head.ancestor_start[h, h]
+    t0 = head.tail_start[node]
+    wt = head.tail_start[node + 1] - t0
+    w = wa + wt
+    w0 = head.row_start[node]
+    m, flat = P_tail.shape[0], P_tail.reshape(-1)
+    for i in range(k * w):
+        PW[w0 + i] = 0.0
+    for i in range(wt):
+        source = head.tail_columns[t0 + i] * m
+        for r in range(k):
+            row, own = r * w + wa, E[r * w + wa + i]
+            total = flat[source + head.tail_columns[t0 + i]] * own
+            for c in range(i):
+                value = flat[source + head.tail_columns[t0 + c]]
+                PW[w0 + row + c] -= own * value
+                total += E[row + c] * value
+            PW[w0 + row + i] -= total
+    for j in range(h + 1, H):
+        a, ka, o = head.ancestors[node, j], head.k[j], head.ancestor_start[h, j]
+        d0, a0 = head.diagonal_start[a], head.row_start[a]
+        width = head.ancestor_start[j, j] + head.tail_start[a + 1] - head.tail_start[a]
+        for s in range(ka):
+            for r in range(k):
+                out, own = w0 + r * w, r * w
+                for c in range(ka):
+                    PW[out + o + c] -= E[own + o + s] * PD[d0 + s * ka + c]
+                for j2 in range(j + 1, H):
+                    o2, at = head.ancestor_start[h, j2], a0 + s * width + head.ancestor_start[j, j2]
+                    for c in range(head.k[j2]):
+                        PW[out + o2 + c] -= E[own + o + s] * PW[at + c]
+                        PW[out + o + s] -= E[own + o2 + c] * PW[at + c]
+                at = a0 + s * width + head.ancestor_start[j, j]
+                for i in range(wt):
+                    value = PW[at + head.relative[t0 + i, j]]
+                    PW[out + wa + i] -= E[own + o + s] * value
+                    PW[out + o + s] -= E[own + wa + i] * value
+
+
+@numba.njit(cache=True, inline="always")
+def _contract(
+    A: np.ndarray,
+    a_start: int,
+    a_stride: int,
+    lam: np.ndarray,
+    g: int,
+    h: int,
+    Q: np.ndarray,
+    q_start: int,
+    q_stride: int,
+    out: np.ndarray,
+    a: int,
+    b: int,
+) -> None:
+    """out[g] += A λ_h Q' for blocks A and Q (a, b) of groups g and h: one block's part of [Z'ZΛQ]_jj."""
+    if a == 1 and b == 1:
+        out[g, 0, 0] += A[a_start] * lam[h, 0, 0] * Q[q_start]
+        return
     for r in range(a):
         for s in range(b):
             inner = 0.0
             for q in range(s, b):
-                inner += A[r, q] * lam[q, s]
+                inner += A[a_start + r * a_stride + q] * lam[h, q, s]
             for c in range(a):
-                out[r, c] += inner * Q[c, s]
+                out[g, r, c] += inner * Q[q_start + c * q_stride + s]
 
 
-@numba.njit(cache=True, inline="never")
+@numba.njit(cache=True, inline="always")
 def _contract_transposed(
-    A: np.ndarray, lam: np.ndarray, Q: np.ndarray, out: np.ndarray, a: int, b: int
+    A: np.ndarray,
+    a_start: int,
+    a_stride: int,
+    lam: np.ndarray,
+    g: int,
+    h: int,
+    Q: np.ndarray,
+    q_start: int,
+    q_stride: int,
+    out: np.ndarray,
+    a: int,
+    b: int,
 ) -> None:
-    """out[r, c] += Σ A[q, r] lam[q, s] Q[s, c]: the same for the transposed block, lam of the rows' group."""
+    """out[h] += A' λ_g Q for the same blocks: the part of the transposed block, which belongs to h."""
+    if a == 1 and b == 1:
+        out[h, 0, 0] += A[a_start] * lam[g, 0, 0] * Q[q_start]
+        return
     for r in range(b):
         for s in range(a):
             inner = 0.0
             for q in range(s, a):
-                inner += A[q, r] * lam[q, s]
+                inner += A[a_start + q * a_stride + r] * lam[g, q, s]
             for c in range(b):
-                out[r, c] += inner * Q[s, c]
+                out[h, r, c] += inner * Q[q_start + s * q_stride + c]
 
 
 @numba.njit(cache=True)
@@ -302,7 +350,6 @@ def contract_head(
     u_start: np.ndarray,
     lam: np.ndarray,
     k_group: np.ndarray,
-    n_fixed: int,
     PD: np.ndarray,
     PW: np.ndarray,
     kappa: float,
@@ -312,49 +359,47 @@ def contract_head(
 ) -> None:
     """Add the head's part of Σ_j [Z'Z Λ̄ Q]_jj to each group's gradient (G, k, k), Q = P + κ ζζ'.
 
-    ζ = (û, β̂, −1) brings the residual sum of squares in: −v û' = [Z'Z Z'X Z'y] Λ̄ζ û'.
+    ζ = (û, β̂, −1) brings the residual sum of squares in: −v û' = [Z'Z Z'X Z'y] Λ̄ζ û'. ``PD`` and ``PW`` are
+    overwritten by Q.
     """
     H = head.k.shape[0]
-    one = np.ones((1, 1))
     for h in range(H):
-        kh = head.k[h]
-        g_own = head.groups[h]
+        k = head.k[h]
+        own = head.groups[h]
         wa = head.ancestor_start[h, h]
-        Q_block = np.empty((kh, kh))
         for node in range(head.node_start[h], head.node_start[h + 1]):
-            d0, u0 = head.diagonal_start[node], u_start[node]
-            t0, t1 = head.tail_start[node], head.tail_start[node + 1]
-            w = wa + t1 - t0
-            r0 = head.row_start[node]
-            A = head.rows[r0 : r0 + kh * w].reshape(kh, w)
-            Q = PW[r0 : r0 + kh * w].reshape(kh, w).copy()
-            P_block = PD[d0 : d0 + kh * kh].reshape(kh, kh)
-            for r in range(kh):
+            d0, u0, t0 = head.diagonal_start[node], u_start[node], head.tail_start[node]
+            wt = head.tail_start[node + 1] - t0
+            w = wa + wt
+            start = head.row_start[node]
+            for r in range(k):
                 scaled = kappa * u[u0 + r]
-                for c in range(kh):
-                    Q_block[r, c] = P_block[r, c] + scaled * u[u0 + c]
+                row = start + r * w
+                for c in range(k):
+                    PD[d0 + r * k + c] += scaled * u[u0 + c]
                 for j in range(h + 1, H):
                     o, a0 = head.ancestor_start[h, j], u_start[head.ancestors[node, j]]
                     for c in range(head.k[j]):
-                        Q[r, o + c] += scaled * u[a0 + c]
-                for i in range(t1 - t0):
-                    Q[r, wa + i] += scaled * x_tail[head.tail_columns[t0 + i]]
-            own = gradient[g_own]
-            _contract(head.diagonal[d0 : d0 + kh * kh].reshape(kh, kh), lam[g_own], Q_block, own, kh, kh)
-            c0 = 0
+                        PW[row + o + c] += scaled * u[a0 + c]
+                for i in range(wt):
+                    PW[row + wa + i] += scaled * x_tail[head.tail_columns[t0 + i]]
+            _contract(head.diagonal, d0, k, lam, own, own, PD, d0, k, gradient, k, k)
+            at, end = start, start + w
             for j in range(h + 1, H):
                 g = head.groups[j]
-                _contract(A[:, c0:], lam[g], Q[:, c0:], own, kh, head.k[j])
-                _contract_transposed(A[:, c0:], lam[g_own], Q[:, c0:], gradient[g], kh, head.k[j])
-                c0 += head.k[j]
+                _contract(head.rows, at, w, lam, own, g, PW, at, w, gradient, k, head.k[j])
+                _contract_transposed(head.rows, at, w, lam, own, g, PW, at, w, gradient, k, head.k[j])
+                at += head.k[j]
             for e in range(head.entry_start[node], head.entry_start[node + 1]):
                 g = head.entry_group[e]
-                _contract(A[:, c0:], lam[g], Q[:, c0:], own, kh, k_group[g])
-                _contract_transposed(A[:, c0:], lam[g_own], Q[:, c0:], gradient[g], kh, k_group[g])
-                c0 += k_group[g]
-            for _ in range(n_fixed):
-                _contract(A[:, c0:], one, Q[:, c0:], own, kh, 1)
-                c0 += 1
+                _contract(head.rows, at, w, lam, own, g, PW, at, w, gradient, k, k_group[g])
+                _contract_transposed(head.rows, at, w, lam, own, g, PW, at, w, gradient, k, k_group[g])
+                at += k_group[g]
+            while at < end:  # the columns of X and y
+                for r in range(k):
+                    for c in range(k):
+                        gradient[own, r, c] += head.rows[at + r * w] * PW[at + c * w]
+                at += 1
 
 
 @numba.njit(cache=True)
@@ -364,21 +409,23 @@ def fill_tail_blocks(
     columns: np.ndarray,
     row_offset: int,
     column_offset: int,
-    left: np.ndarray,
-    right: np.ndarray,
-    symmetric: bool,
+    lam: np.ndarray,
+    g: int,
+    h: int,
     T: np.ndarray,
 ) -> None:
-    """Write Λ'AΛ for blocks of two tail groups (or one, with I added) into T's lower triangle."""
+    """Write Λ'AΛ for blocks of tail groups g and h (I added, if they are one) into T's lower triangle."""
     a, b = values.shape[1], values.shape[2]
-    block = np.empty((a, b))
+    flat = values.reshape(-1)
+    block = np.empty(flat.shape[0])
     for m in range(rows.shape[0]):
-        _sandwich(values[m], left, right, block, a, b)
+        start = m * a * b
+        _sandwich(flat, start, b, lam, g, h, block, a, b)
         r0, c0 = row_offset + rows[m] * a, column_offset + columns[m] * b
         for r in range(a):
             for c in range(b):
-                T[c0 + c, r0 + r] = block[r, c]
-            if symmetric:
+                T[c0 + c, r0 + r] = block[start + r * b + c]
+            if g == h:
                 T[r0 + r, r0 + r] += 1.0
 
 
@@ -389,18 +436,17 @@ def contract_tail_blocks(
     columns: np.ndarray,
     row_offset: int,
     column_offset: int,
-    left: np.ndarray,
-    right: np.ndarray,
-    symmetric: bool,
+    lam: np.ndarray,
+    g: int,
+    h: int,
     Q: np.ndarray,
-    own: np.ndarray,
-    other: np.ndarray,
+    gradient: np.ndarray,
 ) -> None:
-    """The tail's part of [Z'ZΛ̄Q]_jj for blocks of two tail groups (or of one)."""
+    """The tail's part of [Z'ZΛ̄Q]_jj for blocks of tail groups g and h (or of one)."""
     a, b = values.shape[1], values.shape[2]
+    flat, Q_flat, stride = values.reshape(-1), Q.reshape(-1), Q.shape[1]
     for m in range(rows.shape[0]):
-        r0, c0 = row_offset + rows[m] * a, column_offset + columns[m] * b
-        block = Q[r0 : r0 + a, c0 : c0 + b]
-        _contract(values[m], right, block, own, a, b)
-        if not symmetric:
-            _contract_transposed(values[m], left, block, other, a, b)
+        at = (row_offset + rows[m] * a) * stride + column_offset + columns[m] * b
+        _contract(flat, m * a * b, b, lam, g, h, Q_flat, at, stride, gradient, a, b)
+        if g != h:
+            _contract_transposed(flat, m * a * b, b, lam, g, h, Q_flat, at, stride, gradient, a, b)
