@@ -1,14 +1,15 @@
 """Minimise −2 log-likelihood over the variance parameters, boundary included.
 
-L-BFGS-B with the analytic gradient gets near; Newton steps with a Hessian from central differences of the
-gradient finish. Two things need care, because the criterion is an even function of each λ_ii: at λ_ii = 0 its
-gradient vanishes whether or not a zero variance is optimal. So
+Damped Newton steps with the analytic gradient and the average information (:mod:`bayesmm.estimate.newton`).
+The criterion is an even function of each λ_ii, so at λ_ii = 0 its gradient vanishes whether or not a zero
+variance is optimal. Therefore
 
 - the first search keeps the diagonals above a small floor, off which the gradient can push them;
 - a diagonal that ends there, or tiny, is set to zero if that costs nothing;
 - at a zero diagonal the curvature is looked at instead, by a gradient just off the boundary: the derivative
   of the criterion in the *variance*. Where it is negative the point is a saddle, and the search goes on from
-  a step into that direction (Kuhn–Tucker conditions on the cone of covariance matrices).
+  a step into that direction (Kuhn–Tucker conditions on the cone of covariance matrices);
+- at the end the Hessian, from differences of the gradient, says whether it is a minimum.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
+from bayesmm.estimate.newton import descend
 from bayesmm.likelihood import MarginalLikelihood
 
 TINY = 1e-4
@@ -27,6 +28,8 @@ FLOOR = 1e-2
 PROBE = 1e-3
 """How far off the boundary the curvature is looked at."""
 MAX_RESTARTS = 8
+DEAR = 1e8
+"""Multiplications of one factorization beyond which the Hessian is made do with one-sided differences."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +91,25 @@ def minimise(likelihood: MarginalLikelihood, *, reml: bool, start: np.ndarray | 
         (d,) internal parameters; by default every relative factor is the identity.
     """
     search = _Search(likelihood, reml)
-    phi = search.descend(likelihood.start if start is None else np.asarray(start, dtype=float))
+    phi = search.descend(likelihood.start if start is None else np.asarray(start, dtype=float), FLOOR)
     starts: list[str] = []
     while True:
-        phi = search.polish(search.settle(phi))
-        phi = search.settle(phi)
-        escape = search.escape(phi)
-        if escape is None or len(starts) == MAX_RESTARTS:
-            return search.optimum(phi, tuple(starts))
-        reason, onward = escape
-        better = search.descend(onward)
-        if search.value(better) >= search.value(phi) - 1e-9:
-            return search.optimum(phi, tuple(starts))
-        starts.append(reason)
-        phi = better
+        settled = search.settle(phi)
+        if settled is not phi and search.free(settled).any():
+            settled = search.settle(search.descend(settled, 0.0))
+        elif settled is phi and (phi[search.nonnegative] <= FLOOR).any():
+            settled = search.settle(search.descend(phi, 0.0))
+        phi = settled
+        hessian, boundary = search.hessian(phi, search.free(phi)), search.boundary(phi)
+        escape = search.escape(phi, hessian, boundary)
+        if escape is not None and len(starts) < MAX_RESTARTS:
+            reason, onward = escape
+            better = search.descend(onward, 0.0)
+            if search.value(better) < search.value(phi) - 1e-9:
+                starts.append(reason)
+                phi = better
+                continue
+        return search.optimum(phi, hessian, boundary, tuple(starts))
 
 
 class _Search:
@@ -120,17 +128,14 @@ class _Search:
     def value(self, phi: np.ndarray) -> float:
         return self._likelihood.criterion(phi, reml=self._reml)
 
-    def descend(self, phi: np.ndarray) -> np.ndarray:
-        """L-BFGS-B on the criterion per observation."""
-        n = self._likelihood.cross.n
+    def descend(self, phi: np.ndarray, floor: float) -> np.ndarray:
+        """Newton steps, diagonals at least ``floor``."""
 
-        def per_row(phi: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = self(phi)
-            return value / n, gradient / n
+        def objective(phi: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+            self.evaluations += 1
+            return self._likelihood.with_curvature(phi, reml=self._reml)
 
-        bounds = [(FLOOR, None) if low else (None, None) for low in self.nonnegative]
-        options = {"maxiter": 500, "maxcor": 20, "ftol": 1e-15, "gtol": 1e-7 / n}
-        return minimize(per_row, phi, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+        return descend(objective, phi, np.where(self.nonnegative, floor, -np.inf))
 
     def settle(self, phi: np.ndarray) -> np.ndarray:
         """Canonical factors, with tiny diagonals at exactly zero where that costs nothing."""
@@ -142,37 +147,21 @@ class _Search:
                     return zeroed
         return phi
 
-    def polish(self, phi: np.ndarray) -> np.ndarray:
-        """Newton steps on the free parameters until nothing is to be gained."""
-        for _ in range(6):
-            value, gradient = self(phi)
-            free = self._free(phi)
-            if not free.any():
-                return phi
-            hessian = self.hessian(phi, free)
-            values, vectors = np.linalg.eigh(hessian)
-            if values[0] <= 1e-8 * max(values[-1], 1.0):
-                return phi
-            step = -vectors @ ((vectors.T @ gradient[free]) / values)
-            decrease = -0.5 * float(gradient[free] @ step)
-            if decrease < 1e-11 * max(1.0, abs(value) * 1e-3):
-                return phi
-            trial = phi.copy()
-            trial[free] += step
-            if (trial[self.nonnegative] < 0).any() or not self.value(trial) <= value + 1e-10 * abs(value):
-                return phi
-            phi = trial
-        return phi
-
     def hessian(self, phi: np.ndarray, free: np.ndarray) -> np.ndarray:
-        """(f, f) central differences of the gradient; the criterion is smooth across zero."""
+        """(f, f) differences of the gradient, central ones unless an evaluation is dear.
+
+        The criterion is smooth across zero, so that a step may leave the parameter space.
+        """
         at = np.flatnonzero(free)
+        central = self._likelihood.layout.flops < DEAR
+        here = np.zeros(len(at)) if central else self(phi)[1][at]
         rows = []
         for i in at:
             h = 1e-4 * max(1.0, abs(phi[i]))
             step = np.zeros_like(phi)
             step[i] = h
-            rows.append((self(phi + step)[1][at] - self(phi - step)[1][at]) / (2 * h))
+            up = self(phi + step)[1][at]
+            rows.append((up - self(phi - step)[1][at]) / (2 * h) if central else (up - here) / h)
         hessian = np.array(rows).reshape(len(at), len(at))
         return (hessian + hessian.T) / 2
 
@@ -215,32 +204,37 @@ class _Search:
                     found.append((float(curvature[m, m]), direction))
         return found
 
-    def escape(self, phi: np.ndarray) -> tuple[str, np.ndarray] | None:
+    def escape(
+        self, phi: np.ndarray, hessian: np.ndarray, boundary: list[tuple[float, np.ndarray]]
+    ) -> tuple[str, np.ndarray] | None:
         """A reason to search on and a point to start from, or None at a local minimum."""
-        boundary = self.boundary(phi)
         if boundary:
             least, direction = min(boundary, key=lambda pair: pair[0])
             if least < -1e-7 * max(1.0, abs(self._likelihood.cross.n)):
                 return "a variance at zero that wants to grow (saddle)", self._downhill(phi, direction)
-        free = self._free(phi)
-        if free.any():
-            values, vectors = np.linalg.eigh(self.hessian(phi, free))
+        if hessian.size:
+            values, vectors = np.linalg.eigh(hessian)
             if values[0] < -1e-6 * max(1.0, values[-1]):
                 direction = np.zeros_like(phi)
-                direction[free] = vectors[:, 0]
+                direction[self.free(phi)] = vectors[:, 0]
                 return "a direction of negative curvature (saddle)", self._downhill(phi, direction)
         return None
 
-    def optimum(self, phi: np.ndarray, starts: tuple[str, ...]) -> Optimum:
+    def optimum(
+        self,
+        phi: np.ndarray,
+        hessian: np.ndarray,
+        boundary: list[tuple[float, np.ndarray]],
+        starts: tuple[str, ...],
+    ) -> Optimum:
         value, gradient = self(phi)
-        free = self._free(phi)
         return Optimum(
             phi=phi,
             criterion=value,
             gradient=gradient,
-            free=free,
-            hessian=self.hessian(phi, free),
-            boundary_curvature=np.array([least for least, _ in self.boundary(phi)]),
+            free=self.free(phi),
+            hessian=hessian,
+            boundary_curvature=np.array([least for least, _ in boundary]),
             starts=starts,
             evaluations=self.evaluations,
         )
@@ -253,7 +247,7 @@ class _Search:
         ]
         return min(trials, key=self.value)
 
-    def _free(self, phi: np.ndarray) -> np.ndarray:
+    def free(self, phi: np.ndarray) -> np.ndarray:
         """Parameters in columns of λ whose diagonal is not zero."""
         free = np.ones(len(phi), dtype=bool)
         for at, structure in self._likelihood.blocks:

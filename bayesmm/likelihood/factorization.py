@@ -15,7 +15,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 from scipy.linalg.blas import dger, dtrsv
-from scipy.linalg.lapack import dpotrf, dpotri
+from scipy.linalg.lapack import dpotrf, dpotri, dtrtrs
 
 from bayesmm.likelihood import kernels
 from bayesmm.likelihood.layout import Layout
@@ -145,6 +145,54 @@ class Factorization:
             Q = dger(kappa, z, z, a=P_tail.T, overwrite_a=1).T
             self._contract_tail(Q, gradient)
         return 2.0 * gradient
+
+    def score_residuals(self) -> list[np.ndarray]:
+        """v = Z'(y − Xβ̂ − ZΛû), (ℓ, k) for each group."""
+        cross = self.layout.cross
+        u, z = self.solve()
+        fixed = z[self.layout.q_tail :]
+        b = [
+            (effects @ self._lam[g, : group.k, : group.k].T)[:, :, None]
+            for g, (group, effects) in enumerate(zip(cross.groups, self.effects(u, z), strict=True))
+        ]
+        return [-(F @ fixed) - Ab[:, :, 0] for F, Ab in zip(cross.fixed, self._multiply(b), strict=True)]
+
+    def residual_products(self, h: list[np.ndarray]) -> np.ndarray:
+        """(d, d) w'𝒫w/σ² of the working variates w = Zh, with h (ℓ, k, d) for each group, and
+
+        𝒫 = V⁻¹ − V⁻¹X(X'V⁻¹X)⁻¹X'V⁻¹ (relative to σ²): what is left of w after regression on X and,
+        shrunk, on Z. One forward substitution for each of the d columns.
+        """
+        layout, lam, cross = self.layout, self._lam, self.layout.cross
+        d, q = h[0].shape[2], layout.q_tail
+        Ah = self._multiply(h)
+        products = sum(np.einsum("lkx,lky->xy", a, b) for a, b in zip(h, Ah, strict=True))
+        head, tail = np.empty((int(self._u_start[-1]), d)), np.zeros((layout.size, d))
+        for F, columns in zip(cross.fixed, h, strict=True):
+            tail[q:] += np.einsum("lkc,lkx->cx", F, columns)
+        tail[-1] = 0.0
+        scaled = [
+            np.einsum("qr,lqx->lrx", lam[g, : group.k, : group.k], Ah[g]).reshape(-1, d)
+            for g, group in enumerate(cross.groups)
+        ]
+        at = 0
+        for g in layout.chain:
+            head[at : at + len(scaled[g])] = scaled[g]
+            at += len(scaled[g])
+        for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
+            tail[offset : offset + len(scaled[g])] = scaled[g]
+        kernels.forward_substitute(layout.head, self._u_start, self._D, self._W, head, tail)
+        reduced, _ = dtrtrs(self._T.T, tail, lower=0, trans=1)
+        reduced = reduced[:-1]
+        return products - head.T @ head - reduced.T @ reduced
+
+    def _multiply(self, h: list[np.ndarray]) -> list[np.ndarray]:
+        """Z'Z h for h (ℓ, k, d) of each group."""
+        cross = self.layout.cross
+        out = [np.einsum("lab,lbx->lax", A, columns) for A, columns in zip(cross.diagonal, h, strict=True)]
+        for (g, j), pair in cross.pairs.items():
+            kernels.multiply_blocks(pair.values, pair.rows, pair.columns, h[g], h[j], out[g], out[j])
+        return out
 
     def _fill_tail(self, ridge: np.ndarray | None) -> None:
         layout, T, lam = self.layout, self._T, self._lam

@@ -450,3 +450,54 @@ def contract_tail_blocks(
         _contract(flat, m * a * b, b, lam, g, h, Q_flat, at, stride, gradient, a, b)
         if g != h:
             _contract_transposed(flat, m * a * b, b, lam, g, h, Q_flat, at, stride, gradient, a, b)
+
+
+@numba.njit(cache=True)
+def forward_substitute(
+    head: Head, u_start: np.ndarray, D: np.ndarray, W: np.ndarray, rhs: np.ndarray, tail: np.ndarray
+) -> None:
+    """Solve with the head of L for ``rhs`` (q_head, d), in place, and take its part from ``tail`` (m, d)."""
+    H, d = head.k.shape[0], rhs.shape[1]
+    for h in range(H):
+        k = head.k[h]
+        wa = head.ancestor_start[h, h]
+        for node in range(head.node_start[h], head.node_start[h + 1]):
+            d0, t0, u0 = head.diagonal_start[node], head.tail_start[node], u_start[node]
+            wt = head.tail_start[node + 1] - t0
+            for r in range(k):
+                row = head.row_start[node] + r * (wa + wt)
+                for x in range(d):
+                    total = rhs[u0 + r, x]
+                    for q in range(r):
+                        total -= D[d0 + r * k + q] * rhs[u0 + q, x]
+                    rhs[u0 + r, x] = total / D[d0 + r * k + r]
+                for j in range(h + 1, H):
+                    at, a0 = row + head.ancestor_start[h, j], u_start[head.ancestors[node, j]]
+                    for c in range(head.k[j]):
+                        for x in range(d):
+                            rhs[a0 + c, x] -= W[at + c] * rhs[u0 + r, x]
+                for i in range(wt):
+                    for x in range(d):
+                        tail[head.tail_columns[t0 + i], x] -= W[row + wa + i] * rhs[u0 + r, x]
+
+
+@numba.njit(cache=True)
+def multiply_blocks(
+    values: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    out_left: np.ndarray,
+    out_right: np.ndarray,
+) -> None:
+    """For blocks A of Z_g'Z_h: out_left[rows] += A right[columns] and out_right[columns] += A' left[rows]."""
+    a, b, d = values.shape[1], values.shape[2], right.shape[2]
+    for m in range(rows.shape[0]):
+        i, j = rows[m], columns[m]
+        for r in range(a):
+            for c in range(b):
+                value = values[m, r, c]
+                for x in range(d):
+                    out_left[i, r, x] += value * right[j, c, x]
+                    out_right[j, c, x] += value * left[i, r, x]

@@ -142,6 +142,41 @@ class MarginalLikelihood:
         gradient = self._pull_back(by_group)
         return self._criterion(reml), gradient
 
+    def with_curvature(self, phi: np.ndarray, *, reml: bool) -> tuple[float, np.ndarray, np.ndarray]:
+        """The criterion, its gradient (d,), and a matrix (d, d) close to its Hessian.
+
+        The average information of Gilmour, Thompson & Cullis (1995), the mean of observed and expected, with
+        σ profiled out, plus the curvature of λ → λλ' itself:
+
+            B_pq = w_p'𝒫w_q/σ² − (h_p'v)(h_q'v)/(m σ⁴) + 2 Σ S_rr' over places (r, c) of p and (r', c) of q,
+
+        h_p = (E_pλ' + λE_p')v, w_p = Zh_p, and S the derivative in λλ', from ∂f/∂λ = 2Sλ. It costs one
+        forward substitution a parameter and no trace; it equals the Hessian's expectation at the optimum.
+        """
+        if not self._update(phi):
+            return np.inf, np.zeros(len(phi)), np.eye(len(phi))
+        f, m = self._factorization, self._degrees(reml)
+        omega = f.r2 / m
+        by_group = f.gradient(1.0 / omega, with_fixed=reml)
+        v = f.score_residuals()
+        h = [np.zeros((*scores.shape, len(phi))) for scores in v]
+        correction = np.zeros((len(phi), len(phi)))
+        factors = self.factors(phi)
+        for t, structure in enumerate(self._structures):
+            g, start = self._place[t]
+            at, lam = slice(start, start + structure.k), factors[t]
+            for p, places in enumerate(structure.entries, start=self._slices[t].start):
+                E = np.zeros_like(lam)
+                for place in places:
+                    E[place] = 1.0
+                h[g][:, at, p] = v[g][:, at] @ (E @ lam.T + lam @ E.T)
+            if np.diag(lam).min() > 1e-3:
+                S = 0.5 * by_group[g, at, at] @ np.linalg.inv(lam)
+                correction[self._slices[t], self._slices[t]] = _factor_curvature(structure, (S + S.T) / 2)
+        slope = sum(np.einsum("lkp,lk->p", a, b) for a, b in zip(h, v, strict=True))
+        information = f.residual_products(h) / omega - np.outer(slope, slope) / (m * omega**2)
+        return self._criterion(reml), self._pull_back(by_group), information + correction
+
     def log_r2_gradient(self, phi: np.ndarray) -> np.ndarray:
         """(d,) ∂ log r²/∂φ: how the profiled log σ̂² moves with the other parameters."""
         self._update(phi)
@@ -217,3 +252,13 @@ class MarginalLikelihood:
         if reml:
             value += f.log_det_C + 2.0 * coordinates.log_det_R
         return float(value)
+
+
+def _factor_curvature(structure: Covariance, S: np.ndarray) -> np.ndarray:
+    """(size, size) ⟨S, ∂²(λλ')/∂θ_p∂θ_q⟩: 2 S_rr' for each pair of places in one column."""
+    size = structure.size
+    out = np.zeros((size, size))
+    for p, places in enumerate(structure.entries):
+        for q, others in enumerate(structure.entries):
+            out[p, q] = sum(2 * S[r, s] for r, c in places for s, e in others if c == e)
+    return out
