@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bayesmm.estimate.estimate import Estimate
 from bayesmm.estimate.fit import fit
+from bayesmm.likelihood import MarginalLikelihood, describe_blocks
 from bayesmm.model import MixedModel
 from bayesmm.sheet import Sheet, Table
 
@@ -30,6 +32,26 @@ class Model(MixedModel):
     """
     )
 
+    @cached_property
+    def likelihood(self) -> MarginalLikelihood:
+        """The exact marginal likelihood of the variance parameters; formed once, used by every fit.
+
+        ``model.likelihood.criterion(phi, reml=True)`` and ``.criterion_and_gradient`` are open to any search
+        or sampler; ``.internal(theta)`` and ``.external(phi)`` change between its parameters and lme4's θ.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> round(model.likelihood.criterion(model.likelihood.internal([0.7525807]), reml=False), 4)
+        327.3271
+        """
+        return MarginalLikelihood(self.design)
+
+    def blocks(self) -> Sheet:
+        """How the model's matrices will be factored: order, kinds of block, memory and work."""
+        return describe_blocks(self.likelihood.layout)
+
     def fit(self, *, reml: bool = True) -> Estimate:
         """The point estimate: REML, or ML with ``reml=False``.
 
@@ -40,7 +62,7 @@ class Model(MixedModel):
         >>> round(model.fit(reml=False).criterion, 4)
         327.3271
         """
-        return fit(self, reml=reml)
+        return fit(self, reml=reml, likelihood=self.likelihood)
 
     def sample(self, **options: Any) -> Posterior:
         """The posterior of the same model; see :func:`bayesmm.posterior.sample` for the options."""

@@ -9,7 +9,7 @@ from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.model import MixedModel
 
 
-def fit(model: MixedModel, *, reml: bool = True) -> Estimate:
+def fit(model: MixedModel, *, reml: bool = True, likelihood: MarginalLikelihood | None = None) -> Estimate:
     """The REML (or ML) estimate of a Gaussian mixed model.
 
     Parameters
@@ -18,8 +18,10 @@ def fit(model: MixedModel, *, reml: bool = True) -> Estimate:
         The model; its priors play no part here.
     reml
         True for the restricted likelihood, which allows for the estimation of β; False for ML.
+    likelihood
+        The model's likelihood, if it has been formed already.
     """
-    likelihood = MarginalLikelihood(model.design)
+    likelihood = likelihood or MarginalLikelihood(model.design)
     optimum = minimise(likelihood, reml=reml)
     solution = likelihood.solution(optimum.phi, reml=reml)
     certificate = certify(optimum, model.design, likelihood.factors(optimum.phi), solution.factors)

@@ -113,27 +113,34 @@ def minimise(likelihood: MarginalLikelihood, *, reml: bool, start: np.ndarray | 
 
 
 class _Search:
-    """The criterion with its bounds, counting evaluations."""
+    """The criterion with its bounds, counting evaluations and remembering them."""
 
     def __init__(self, likelihood: MarginalLikelihood, reml: bool) -> None:
         self.evaluations = 0
         self.nonnegative = likelihood.nonnegative
         self._likelihood = likelihood
         self._reml = reml
+        self._seen: dict[bytes, tuple[float, np.ndarray]] = {}
 
     def __call__(self, phi: np.ndarray) -> tuple[float, np.ndarray]:
-        self.evaluations += 1
-        return self._likelihood.criterion_and_gradient(phi, reml=self._reml)
+        key = phi.tobytes()
+        if key not in self._seen:
+            self.evaluations += 1
+            self._seen[key] = self._likelihood.criterion_and_gradient(phi, reml=self._reml)
+        return self._seen[key]
 
     def value(self, phi: np.ndarray) -> float:
-        return self._likelihood.criterion(phi, reml=self._reml)
+        key = phi.tobytes()
+        return self._seen[key][0] if key in self._seen else self._likelihood.criterion(phi, reml=self._reml)
 
     def descend(self, phi: np.ndarray, floor: float) -> np.ndarray:
         """Newton steps, diagonals at least ``floor``."""
 
         def objective(phi: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
             self.evaluations += 1
-            return self._likelihood.with_curvature(phi, reml=self._reml)
+            value, gradient, curvature = self._likelihood.with_curvature(phi, reml=self._reml)
+            self._seen[phi.tobytes()] = value, gradient
+            return value, gradient, curvature
 
         return descend(objective, phi, np.where(self.nonnegative, floor, -np.inf))
 

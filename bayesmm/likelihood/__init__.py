@@ -1,7 +1,8 @@
 """The exact Gaussian marginal likelihood: one blocked factorization, its value and its gradient."""
 
+from bayesmm.likelihood.blocks import describe_blocks
 from bayesmm.likelihood.factorization import Factorization
 from bayesmm.likelihood.layout import Layout, layout_of
 from bayesmm.likelihood.marginal import MarginalLikelihood, Solution
 
-__all__ = ["Factorization", "Layout", "MarginalLikelihood", "Solution", "layout_of"]
+__all__ = ["Factorization", "Layout", "MarginalLikelihood", "Solution", "describe_blocks", "layout_of"]

@@ -21,6 +21,7 @@ from bayesmm.covariance import Covariance
 from bayesmm.design.coordinates import coordinates_of
 from bayesmm.design.cross_product import cross_product
 from bayesmm.design.design import Design
+from bayesmm.likelihood.blocks import check_memory
 from bayesmm.likelihood.factorization import Factorization
 from bayesmm.likelihood.layout import layout_of
 
@@ -68,6 +69,7 @@ class MarginalLikelihood:
         self.coordinates = coordinates_of(design)
         self.cross = cross_product(design, self.coordinates)
         self.layout = layout_of(self.cross)
+        check_memory(self.layout)
         self._factorization = Factorization(self.layout)
         self._structures = [term.covariance for term in design.terms]
         ends = np.cumsum([structure.size for structure in self._structures])
