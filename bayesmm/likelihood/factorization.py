@@ -12,6 +12,8 @@ r² in the criterion. It holds for singular Λ as for any other, and there is no
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numba
 import numpy as np
 from scipy.linalg.blas import dger, dtrsv
@@ -19,6 +21,7 @@ from scipy.linalg.lapack import dpotrf, dpotri, dtrtrs
 
 from bayesmm.likelihood import kernels
 from bayesmm.likelihood.layout import Layout
+from bayesmm.likelihood.threads import one_thread
 
 
 class Factorization:
@@ -74,7 +77,8 @@ class Factorization:
         self._fill_tail(ridge)
         kernels.fill_head(head, lam, self._k_group, self._D, self._W)
         log_det_head = kernels.eliminate_head(head, self._D, self._W, self._T)
-        _, info = dpotrf(self._T.T, lower=0, clean=0, overwrite_a=1)
+        with self._lapack():
+            _, info = dpotrf(self._T.T, lower=0, clean=0, overwrite_a=1)
         if info != 0 or not np.isfinite(log_det_head):
             self.log_det_M = self.log_det_C = self.r2 = np.nan
             return False
@@ -194,6 +198,10 @@ class Factorization:
             kernels.multiply_blocks(pair.values, pair.rows, pair.columns, h[g], h[j], out[g], out[j])
         return out
 
+    def _lapack(self) -> AbstractContextManager:
+        """One thread for a tail that is large enough for BLAS to want more."""
+        return one_thread() if self.layout.size > 64 else nullcontext()
+
     def _fill_tail(self, ridge: np.ndarray | None) -> None:
         layout, T, lam = self.layout, self._T, self._lam
         cross, q = layout.cross, layout.q_tail
@@ -243,7 +251,8 @@ class Factorization:
         size = m - 1 if with_fixed else layout.q_tail
         P_tail = np.zeros((m, m))
         if size:
-            inverse, _ = dpotri(np.asfortranarray(self._T.T[:size, :size]), lower=0, overwrite_c=1)
+            with self._lapack():
+                inverse, _ = dpotri(np.asfortranarray(self._T.T[:size, :size]), lower=0, overwrite_c=1)
             _mirror(inverse.T, P_tail)
         kernels.invert_head(head, self._D, self._W, P_tail, self._PD, self._PW)
         return P_tail
