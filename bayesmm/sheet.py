@@ -69,22 +69,27 @@ class Sheet:
 
 
 def format_column(values: pd.Series, digits: int) -> list[str]:
-    """Numbers of a column as text with common decimals, so that the smallest keeps ``digits`` in all.
+    """The values as text: each number with ``digits`` significant digits, decimal points under each other.
 
     Whole-number columns stay whole; missing values are blank; text stays text.
     """
-    if values.dtype.kind in "iu":
-        return [str(v) for v in values]
-    if values.dtype.kind != "f":
+    if values.dtype.kind not in "iuf":
         return ["" if v is None or v is pd.NA or v != v else str(v) for v in values]
-    finite = values[np.isfinite(values) & (values != 0)].abs()
-    if len(finite) == 0:
-        return ["" if np.isnan(v) else f"{v:g}" for v in values]
-    size = int(np.floor(np.log10(finite.max())))
-    if size > 7 or size < -4:
-        return ["" if np.isnan(v) else f"{v:.{digits - 1}g}" for v in values]
-    decimals = min(max(digits - 1 - size, 0), digits)
-    return ["" if np.isnan(v) else f"{v:.{decimals}f}" for v in values]
+    numbers = values.to_numpy(dtype=float)
+    if np.all(numbers[np.isfinite(numbers)] % 1 == 0):
+        return ["" if np.isnan(v) else f"{v:.0f}" for v in numbers]
+    texts = [_format_number(v, digits) for v in numbers]
+    after = [len(text) - text.index(".") if "." in text else 0 for text in texts]
+    return [text + " " * (max(after) - n) if text else "" for text, n in zip(texts, after, strict=True)]
+
+
+def _format_number(value: float, digits: int) -> str:
+    if np.isnan(value):
+        return ""
+    size = int(np.floor(np.log10(abs(value)))) if value != 0 and np.isfinite(value) else 0
+    if not -5 <= size <= 8:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:.{max(digits - 1 - max(size, -1), 0)}f}"
 
 
 def _text_table(table: Table) -> str:
