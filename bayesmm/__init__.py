@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "BayesmmError": "bayesmm.errors",
-    "Comparison": "bayesmm.compare",
+    "Comparison": "bayesmm.comparison",
     "DataError": "bayesmm.errors",
     "DatasetError": "bayesmm.errors",
     "DesignNotice": "bayesmm.errors",
@@ -25,7 +25,7 @@ _HOMES = {
     "Posterior": "bayesmm.posterior",
     "Prior": "bayesmm.priors",
     "PriorError": "bayesmm.errors",
-    "compare": "bayesmm.compare",
+    "compare": "bayesmm.comparison",
     "from_levels": "bayesmm.formula",
     "list_data": "bayesmm.datasets",
     "load_data": "bayesmm.datasets",
@@ -37,7 +37,6 @@ __all__ = [*sorted(_HOMES)]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'bayesmm' has no attribute {name!r}")
-    # import_module, because `from bayesmm.compare import compare` would bind the module over the function
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -14,7 +14,6 @@ from rich.console import Console
 import bayesmm
 from bayesmm.cli.render import show
 from bayesmm.errors import BayesmmError, DesignNotice, FileError
-from bayesmm.sheet import Sheet, Table
 
 app = typer.Typer(
     help="Bayesian mixed models: one formula, the REML estimate and the posterior side by side.",
@@ -86,24 +85,13 @@ def run(
     if bayes:
         posterior = model.sample(random_seed=seed)
         comparison = bayesmm.compare(posterior, estimate)
-        show(posterior_sheet(posterior), console)
+        show(posterior.sheet(), console)
         show(comparison.sheet(), console)
         spent.append(("posterior", time.perf_counter() - fitted))
     console.print("\nSeconds: " + ", ".join(f"{what} {seconds:.2f}" for what, seconds in spent), markup=False)
     if folder is not None:
         write_results(folder, estimate, posterior, comparison)
         console.print(f"Written to {folder}", markup=False)
-
-
-def posterior_sheet(posterior: Any) -> Sheet:
-    """A posterior's summary and certificate as a page."""
-    certificate = posterior.certificate
-    return Sheet(
-        title="Posterior",
-        facts=(("Method", posterior.method), ("Sampling", certificate.verdict)),
-        tables=(Table("Parameters", posterior.summary(), 4),),
-        notes=tuple(certificate.advice),
-    )
 
 
 def write_results(folder: Path, estimate: Any, posterior: Any, comparison: Any) -> None:
