@@ -1,20 +1,39 @@
-"""The command line as a user meets it: in a process of its own, by its output and its exit code."""
+"""The command line as a user meets it: by its output and its exit code."""
 
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 import bayesmm as bmm
+from bayesmm.cli import main
 
 FORMULA = "Yield ~ 1 + (1 | Batch)"
 
 
-def run(*arguments):
-    code = "from bayesmm.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bayesmm", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+        printed = capsys.readouterr()
+        return SimpleNamespace(returncode=code, stdout=printed.out, stderr=printed.err)
+
+    return run
+
+
+def test_the_installed_command_ends_with_the_exit_code_of_its_error():
+    code = "import sys; sys.argv[1:] = ['fit', 'y ~ 1 + (1 | g)', 'nowhere.csv']; from bayesmm.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("bayesmm: there is no file")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +43,7 @@ def dyestuff(tmp_path_factory):
     return path
 
 
-def test_demo_shows_model_estimate_posterior_and_comparison():
+def test_demo_shows_model_estimate_posterior_and_comparison(run):
     done = run("demo")
     assert done.returncode == 0, done.stderr
     for piece in (
@@ -40,7 +59,7 @@ def test_demo_shows_model_estimate_posterior_and_comparison():
     assert done.stderr == ""
 
 
-def test_fit_writes_its_results(dyestuff, tmp_path):
+def test_fit_writes_its_results(run, dyestuff, tmp_path):
     out = tmp_path / "out"
     done = run("fit", FORMULA, dyestuff, "--ml", "--bayes", "--seed", 3, "--output", out)
     assert done.returncode == 0, done.stderr
@@ -55,7 +74,7 @@ def test_fit_writes_its_results(dyestuff, tmp_path):
     assert "sigma" in pd.read_csv(out / "comparison.csv", index_col="name").index
 
 
-def test_fit_reads_parquet_and_ignores_nothing(tmp_path):
+def test_fit_reads_parquet_and_ignores_nothing(run, tmp_path):
     path = tmp_path / "sleep.parquet"
     bmm.load_data("sleepstudy").to_parquet(path)
     done = run("fit", "Reaction ~ Days + (Days || Subject)", path)
@@ -64,7 +83,7 @@ def test_fit_reads_parquet_and_ignores_nothing(tmp_path):
     assert "Posterior" not in done.stdout
 
 
-def test_aliased_columns_are_told_in_a_note(tmp_path):
+def test_aliased_columns_are_told_in_a_note(run, tmp_path):
     data = bmm.load_data("sleepstudy").assign(Twice=lambda d: 2 * d["Days"])
     data.to_csv(tmp_path / "sleep.csv", index=False)
     done = run("fit", "Reaction ~ Days + Twice + (1 | Subject)", tmp_path / "sleep.csv")
@@ -72,7 +91,7 @@ def test_aliased_columns_are_told_in_a_note(tmp_path):
     assert re.search(r"note: .*Twice", done.stdout)
 
 
-def test_version():
+def test_version(run):
     assert run("--version").stdout.strip() == f"bayesmm {bmm.__version__}"
 
 
@@ -117,7 +136,7 @@ def test_bad_files_are_one_line_and_exit_code_1(tmp_path, file, says):
         ([FORMULA, "nowhere.csv"], "no file"),
     ],
 )
-def test_a_users_mistake_is_one_line_without_traceback(dyestuff, arguments, says):
+def test_a_users_mistake_is_one_line_without_traceback(run, dyestuff, arguments, says):
     done = run("fit", *(argument.format(file=dyestuff) for argument in arguments))
     assert done.returncode == 1
     assert done.stdout == ""
@@ -126,6 +145,6 @@ def test_a_users_mistake_is_one_line_without_traceback(dyestuff, arguments, says
     assert says in done.stderr
 
 
-def test_wrong_usage_is_exit_code_2(dyestuff):
+def test_wrong_usage_is_exit_code_2(run, dyestuff):
     assert run("fit", FORMULA).returncode == 2
     assert run("fit", FORMULA, dyestuff, "--nonsense").returncode == 2

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import bayesmm as bmm
 from bayesmm.comparison import compare
@@ -18,8 +19,10 @@ def sleep():
 def with_draws(posterior, **changes):
     """The posterior with some of its draws replaced."""
     data = posterior.data.copy(deep=True)
+    draws = data["posterior"].to_dataset()
     for name, values in changes.items():
-        data["posterior"][name] = (data["posterior"][name].dims, values)
+        draws[name] = (draws[name].dims, values)
+    data["posterior"] = xr.DataTree(draws)
     return dataclasses.replace(posterior, data=data)
 
 
