@@ -74,7 +74,9 @@ class Factorization:
         """
         layout, head = self.layout, self.layout.head
         self._lam = lam
-        self._fill_tail(ridge)
+        kernels.fill_tail(layout.dense, lam, self._T)
+        if ridge is not None:
+            self._T[layout.q_tail :, layout.q_tail :] += ridge
         kernels.fill_head(head, lam, self._k_group, self._D, self._W)
         log_det_head = kernels.eliminate_head(head, self._D, self._W, self._T)
         with self._lapack():
@@ -147,7 +149,7 @@ class Factorization:
         )
         if layout.tail:
             Q = dger(kappa, z, z, a=P_tail.T, overwrite_a=1).T
-            self._contract_tail(Q, gradient)
+            kernels.contract_tail(layout.dense, self._lam, self._k_group, Q, gradient)
         return 2.0 * gradient
 
     def score_residuals(self) -> list[np.ndarray]:
@@ -201,43 +203,6 @@ class Factorization:
     def _lapack(self) -> AbstractContextManager:
         """One thread for a tail that is large enough for BLAS to want more."""
         return one_thread() if self.layout.size > 64 else nullcontext()
-
-    def _fill_tail(self, ridge: np.ndarray | None) -> None:
-        layout, T, lam = self.layout, self._T, self._lam
-        cross, q = layout.cross, layout.q_tail
-        if q:
-            T.fill(0.0)
-        for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
-            group = cross.groups[g]
-            levels = np.arange(group.n_levels)
-            kernels.fill_tail_blocks(cross.diagonal[g], levels, levels, offset, offset, lam, g, g, T)
-            scaled = np.einsum("lqc,qr->clr", cross.fixed[g], lam[g, : group.k, : group.k])
-            T[q:, offset : offset + group.n_levels * group.k] = scaled.reshape(cross.p + 1, -1)
-        for (g, h), (offset_g, offset_h) in self._tail_pairs():
-            pair = cross.pairs[g, h]
-            kernels.fill_tail_blocks(pair.values, pair.rows, pair.columns, offset_g, offset_h, lam, g, h, T)
-        T[q:, q:] = cross.response if ridge is None else cross.response + ridge
-
-    def _contract_tail(self, Q: np.ndarray, gradient: np.ndarray) -> None:
-        layout, lam, cross = self.layout, self._lam, self.layout.cross
-        q = layout.q_tail
-        for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
-            group = cross.groups[g]
-            levels = np.arange(group.n_levels)
-            kernels.contract_tail_blocks(
-                cross.diagonal[g], levels, levels, offset, offset, lam, g, g, Q, gradient
-            )
-            fixed = Q[offset : offset + group.n_levels * group.k, q:].reshape(group.n_levels, group.k, -1)
-            gradient[g, : group.k, : group.k] += np.einsum("lrc,lsc->rs", cross.fixed[g], fixed)
-        for (g, h), (offset_g, offset_h) in self._tail_pairs():
-            pair = cross.pairs[g, h]
-            kernels.contract_tail_blocks(
-                pair.values, pair.rows, pair.columns, offset_g, offset_h, lam, g, h, Q, gradient
-            )
-
-    def _tail_pairs(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-        tail = list(zip(self.layout.tail, self.layout.tail_offset, strict=True))
-        return [((g, h), (a, b)) for i, (g, a) in enumerate(tail) for h, b in tail[i + 1 :]]
 
     def _extend(self, z: np.ndarray, u: np.ndarray) -> np.ndarray:
         kernels.back_substitute(self.layout.head, self._u_start, self._D, self._W, z, u)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from bayesmm.likelihood.layout import Head
+from bayesmm.likelihood.layout import Head, Tail
 
 
 @numba.njit(cache=True, inline="always")
@@ -403,53 +403,49 @@ def contract_head(
 
 
 @numba.njit(cache=True)
-def fill_tail_blocks(
-    values: np.ndarray,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    row_offset: int,
-    column_offset: int,
-    lam: np.ndarray,
-    g: int,
-    h: int,
-    T: np.ndarray,
-) -> None:
-    """Write Λ'AΛ for blocks of tail groups g and h (I added, if they are one) into T's lower triangle."""
-    a, b = values.shape[1], values.shape[2]
-    flat = values.reshape(-1)
-    block = np.empty(flat.shape[0])
-    for m in range(rows.shape[0]):
-        start = m * a * b
-        _sandwich(flat, start, b, lam, g, h, block, a, b)
-        r0, c0 = row_offset + rows[m] * a, column_offset + columns[m] * b
-        for r in range(a):
-            for c in range(b):
-                T[c0 + c, r0 + r] = block[start + r * b + c]
-            if g == h:
-                T[r0 + r, r0 + r] += 1.0
+def fill_tail(tail: Tail, lam: np.ndarray, T: np.ndarray) -> None:
+    """Write Λ̄'AΛ̄ + I of the tail into T's lower triangle."""
+    for i in range(T.shape[0]):
+        g, fi = tail.group[i], tail.first[i]
+        wi = i - fi
+        for j in range(i + 1):
+            h, fj = tail.group[j], tail.first[j]
+            if g < 0 and h < 0:
+                T[i, j] = tail.A[i, j]
+            elif tail.A[i, j] == 0.0 and lam.shape[1] == 1:
+                T[i, j] = 0.0
+            else:
+                total = 0.0
+                wj = j - fj
+                for q in range(wi, lam.shape[1] if g >= 0 else 1):
+                    left = lam[g, q, wi] if g >= 0 else 1.0
+                    if left != 0.0:
+                        for s in range(wj, lam.shape[1]):
+                            right = lam[h, s, wj]
+                            if right != 0.0:
+                                total += left * tail.A[fi + q, fj + s] * right
+                T[i, j] = total
+        if g >= 0:
+            T[i, i] += 1.0
 
 
 @numba.njit(cache=True)
-def contract_tail_blocks(
-    values: np.ndarray,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    row_offset: int,
-    column_offset: int,
-    lam: np.ndarray,
-    g: int,
-    h: int,
-    Q: np.ndarray,
-    gradient: np.ndarray,
+def contract_tail(
+    tail: Tail, lam: np.ndarray, k_group: np.ndarray, Q: np.ndarray, gradient: np.ndarray
 ) -> None:
-    """The tail's part of [Z'ZΛ̄Q]_jj for blocks of tail groups g and h (or of one)."""
-    a, b = values.shape[1], values.shape[2]
-    flat, Q_flat, stride = values.reshape(-1), Q.reshape(-1), Q.shape[1]
-    for m in range(rows.shape[0]):
-        at = (row_offset + rows[m] * a) * stride + column_offset + columns[m] * b
-        _contract(flat, m * a * b, b, lam, g, h, Q_flat, at, stride, gradient, a, b)
-        if g != h:
-            _contract_transposed(flat, m * a * b, b, lam, g, h, Q_flat, at, stride, gradient, a, b)
+    """Add the tail's part of Σ_j [Z'Z Λ̄ Q]_jj to each group's gradient."""
+    for i in range(Q.shape[0]):
+        g, fi = tail.group[i], tail.first[i]
+        if g < 0:
+            break
+        for j in range(Q.shape[0]):
+            value = tail.A[i, j]
+            if value != 0.0:
+                h, fj = tail.group[j], tail.first[j]
+                for q in range(j - fj + 1):
+                    factor = value * lam[h, j - fj, q] if h >= 0 else value
+                    for c in range(k_group[g]):
+                        gradient[g, i - fi, c] += factor * Q[fj + q, fi + c]
 
 
 @numba.njit(cache=True)

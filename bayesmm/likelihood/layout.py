@@ -75,6 +75,24 @@ class Head(NamedTuple):
     rows: np.ndarray
 
 
+class Tail(NamedTuple):
+    """The dense part: the other factors' random effects, then X, then y; m columns, q of them effects.
+
+    Attributes
+    ----------
+    A
+        (m, m) its part of [Z X y]'[Z X y].
+    group
+        (m,) the group of each column; −1 for X and y.
+    first
+        (m,) the first column of the level that each column belongs to; itself for X and y.
+    """
+
+    A: np.ndarray
+    group: np.ndarray
+    first: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """Which factor goes where, and the head's flat arrays.
@@ -89,6 +107,8 @@ class Layout:
         The other groups, in the order of the tail's columns.
     tail_offset
         The first tail column of each group of ``tail``; X begins at ``q_tail``.
+    head, dense
+        The arrays.
     """
 
     cross: CrossProduct
@@ -96,6 +116,7 @@ class Layout:
     tail: tuple[int, ...]
     tail_offset: tuple[int, ...]
     head: Head
+    dense: Tail
 
     @property
     def q_tail(self) -> int:
@@ -116,7 +137,7 @@ class Layout:
     @property
     def bytes(self) -> int:
         """Memory of the factor and its workspace."""
-        return 8 * (3 * len(self.head.rows) + 3 * len(self.head.diagonal) + 3 * self.size**2)
+        return 8 * (3 * len(self.head.rows) + 3 * len(self.head.diagonal) + 4 * self.size**2)
 
     @property
     def _node_k(self) -> np.ndarray:
@@ -129,7 +150,8 @@ def layout_of(cross: CrossProduct) -> Layout:
     tail = tuple(g for g in range(len(cross.groups)) if g not in chain)
     sizes = [cross.groups[g].n_levels * cross.groups[g].k for g in tail]
     offsets = tuple(int(o) for o in np.concatenate([[0], np.cumsum(sizes)])[:-1])
-    return Layout(cross, chain, tail, offsets, _head(cross, chain, tail, offsets))
+    head = _head(cross, chain, tail, offsets)
+    return Layout(cross, chain, tail, offsets, head, _dense(cross, tail, offsets))
 
 
 def nested_in(cross: CrossProduct, g: int, h: int) -> bool:
@@ -149,6 +171,27 @@ def _best_chain(cross: CrossProduct) -> tuple[int, ...]:
         longest = max(above, key=lambda chain: sum(size[i] for i in chain), default=())
         best[g] = (g, *longest)
     return max(best.values(), key=lambda chain: sum(size[i] for i in chain))
+
+
+def _dense(cross: CrossProduct, tail: tuple[int, ...], offsets: tuple[int, ...]) -> Tail:
+    q = sum(cross.groups[g].n_levels * cross.groups[g].k for g in tail)
+    m = q + cross.p + 1
+    A = np.zeros((m, m))
+    group, first = np.full(m, -1, dtype=np.int64), np.arange(m, dtype=np.int64)
+    A[q:, q:] = cross.response
+    for t, (g, offset) in enumerate(zip(tail, offsets, strict=True)):
+        n_levels, k = cross.groups[g].n_levels, cross.groups[g].k
+        at = offset + np.arange(n_levels * k).reshape(n_levels, k)
+        group[at], first[at] = g, at[:, :1]
+        A[at[:, :, None], at[:, None, :]] = cross.diagonal[g]
+        A[offset : offset + n_levels * k, q:] = cross.fixed[g].reshape(n_levels * k, -1)
+        A[q:, offset : offset + n_levels * k] = A[offset : offset + n_levels * k, q:].T
+        for h, other_offset in zip(tail[t + 1 :], offsets[t + 1 :], strict=True):
+            own, other, values = _oriented(cross, g, h)
+            columns = other_offset + other[:, None] * cross.groups[h].k + np.arange(cross.groups[h].k)
+            A[at[own][:, :, None], columns[:, None, :]] = values
+            A[columns[:, :, None], at[own][:, None, :]] = values.transpose(0, 2, 1)
+    return Tail(A, group, first)
 
 
 def _head(
