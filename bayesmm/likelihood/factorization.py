@@ -42,9 +42,9 @@ class Factorization:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         head, m = layout.head, layout.size
-        self._k_group = np.array([group.k for group in layout.cross.groups], dtype=np.int64)
+        self.k_group = np.array([group.k for group in layout.cross.groups], dtype=np.int64)
         node_k = np.repeat(head.k, np.diff(head.node_start))
-        self._u_start = np.concatenate([[0], np.cumsum(node_k)]).astype(np.int64)
+        self.u_start = np.concatenate([[0], np.cumsum(node_k)]).astype(np.int64)
         self._D = np.empty(len(head.diagonal))
         self._W = np.empty(len(head.rows))
         self._T = np.empty((m, m))
@@ -56,7 +56,7 @@ class Factorization:
     @property
     def k_max(self) -> int:
         """The most columns that a group has: Λ comes as (G, k_max, k_max)."""
-        return int(self._k_group.max())
+        return int(self.k_group.max())
 
     def update(self, lam: np.ndarray, ridge: np.ndarray | None = None) -> bool:
         """Factor K for the groups' relative factors.
@@ -77,7 +77,7 @@ class Factorization:
         kernels.fill_tail(layout.dense, lam, self._T)
         if ridge is not None:
             self._T[layout.q_tail :, layout.q_tail :] += ridge
-        kernels.fill_head(head, lam, self._k_group, self._D, self._W)
+        kernels.fill_head(head, lam, self.k_group, self._D, self._W)
         log_det_head = kernels.eliminate_head(head, self._D, self._W, self._T)
         with self._lapack():
             _, info = dpotrf(self._T.T, lower=0, clean=0, overwrite_a=1)
@@ -96,18 +96,23 @@ class Factorization:
         z = np.zeros(self.layout.size)
         z[-1] = -self._T[-1, -1]
         z = dtrsv(self._T.T, z, lower=0, overwrite_x=1)
-        return self._extend(z, np.zeros(self._u_start[-1])), z
+        return self._extend(z, np.zeros(self.u_start[-1])), z
 
     def effects(self, u: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
         """Flat head and tail vectors → (ℓ, k) for each group."""
+        return [effects[0] for effects in self.effects_many(u[None], z[None])]
+
+    def effects_many(self, u: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
+        """(S, q_head) and (S, m) → (S, ℓ, k) for each group."""
         layout, head = self.layout, self.layout.head
         found: list[np.ndarray] = [np.empty(0)] * len(layout.cross.groups)
         for i, g in enumerate(layout.chain):
-            start, stop = self._u_start[head.node_start[i]], self._u_start[head.node_start[i + 1]]
-            found[g] = u[start:stop].reshape(-1, int(head.k[i]))
+            start, stop = self.u_start[head.node_start[i]], self.u_start[head.node_start[i + 1]]
+            found[g] = u[:, start:stop].reshape(len(u), -1, int(head.k[i]))
         for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
             group = layout.cross.groups[g]
-            found[g] = z[offset : offset + group.n_levels * group.k].reshape(-1, group.k)
+            stop = offset + group.n_levels * group.k
+            found[g] = z[:, offset:stop].reshape(len(z), -1, group.k)
         return found
 
     def fixed_factor(self) -> np.ndarray:
@@ -145,11 +150,11 @@ class Factorization:
         P_tail = self._invert(with_fixed=with_fixed)
         gradient = np.zeros_like(self._lam)
         kernels.contract_head(
-            head, self._u_start, self._lam, self._k_group, self._PD, self._PW, kappa, u, z, gradient
+            head, self.u_start, self._lam, self.k_group, self._PD, self._PW, kappa, u, z, gradient
         )
         if layout.tail:
             Q = dger(kappa, z, z, a=P_tail.T, overwrite_a=1).T
-            kernels.contract_tail(layout.dense, self._lam, self._k_group, Q, gradient)
+            kernels.contract_tail(layout.dense, self._lam, self.k_group, Q, gradient)
         return 2.0 * gradient
 
     def score_residuals(self) -> list[np.ndarray]:
@@ -173,7 +178,7 @@ class Factorization:
         d, q = h[0].shape[2], layout.q_tail
         Ah = self._multiply(h)
         products = sum(np.einsum("lkx,lky->xy", a, b) for a, b in zip(h, Ah, strict=True))
-        head, tail = np.empty((int(self._u_start[-1]), d)), np.zeros((layout.size, d))
+        head, tail = np.empty((int(self.u_start[-1]), d)), np.zeros((layout.size, d))
         for F, columns in zip(cross.fixed, h, strict=True):
             tail[q:] += np.einsum("lkc,lkx->cx", F, columns)
         tail[-1] = 0.0
@@ -187,7 +192,7 @@ class Factorization:
             at += len(scaled[g])
         for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
             tail[offset : offset + len(scaled[g])] = scaled[g]
-        kernels.forward_substitute(layout.head, self._u_start, self._D, self._W, head, tail)
+        kernels.forward_substitute(layout.head, self.u_start, self._D, self._W, head, tail)
         reduced, _ = dtrtrs(self._T.T, tail, lower=0, trans=1)
         reduced = reduced[:-1]
         return products - head.T @ head - reduced.T @ reduced
@@ -205,7 +210,7 @@ class Factorization:
         return one_thread() if self.layout.size > 64 else nullcontext()
 
     def _extend(self, z: np.ndarray, u: np.ndarray) -> np.ndarray:
-        kernels.back_substitute(self.layout.head, self._u_start, self._D, self._W, z, u)
+        kernels.back_substitute(self.layout.head, self.u_start, self._D, self._W, z, u)
         return u
 
     def _invert(self, *, with_fixed: bool) -> np.ndarray:
@@ -217,7 +222,7 @@ class Factorization:
         P_tail = np.zeros((m, m))
         if size:
             with self._lapack():
-                inverse, _ = dpotri(np.asfortranarray(self._T.T[:size, :size]), lower=0, overwrite_c=1)
+                inverse, _ = dpotri(np.array(self._T.T[:size, :size], order="F"), lower=0, overwrite_c=1)
             _mirror(inverse.T, P_tail)
         kernels.invert_head(head, self._D, self._W, P_tail, self._PD, self._PW)
         return P_tail

@@ -70,7 +70,7 @@ class MarginalLikelihood:
         self.cross = cross_product(design, self.coordinates)
         self.layout = layout_of(self.cross)
         check_memory(self.layout)
-        self._factorization = Factorization(self.layout)
+        self.factorization = Factorization(self.layout)
         self._structures = [term.covariance for term in design.terms]
         ends = np.cumsum([structure.size for structure in self._structures])
         self._slices = [
@@ -139,9 +139,9 @@ class MarginalLikelihood:
         """The criterion at φ and its gradient (d,), which is valid at singular λ too."""
         if not self._update(phi):
             return np.inf, np.zeros(len(phi))
-        f = self._factorization
+        f = self.factorization
         by_group = f.gradient(self._degrees(reml) / f.r2, with_fixed=reml)
-        gradient = self._pull_back(by_group)
+        gradient = self.pull_back(by_group)
         return self._criterion(reml), gradient
 
     def with_curvature(self, phi: np.ndarray, *, reml: bool) -> tuple[float, np.ndarray, np.ndarray]:
@@ -157,7 +157,7 @@ class MarginalLikelihood:
         """
         if not self._update(phi):
             return np.inf, np.zeros(len(phi)), np.eye(len(phi))
-        f, m = self._factorization, self._degrees(reml)
+        f, m = self.factorization, self._degrees(reml)
         omega = f.r2 / m
         by_group = f.gradient(1.0 / omega, with_fixed=reml)
         v = f.score_residuals()
@@ -177,20 +177,20 @@ class MarginalLikelihood:
                 correction[self._slices[t], self._slices[t]] = _factor_curvature(structure, (S + S.T) / 2)
         slope = sum(np.einsum("lkp,lk->p", a, b) for a, b in zip(h, v, strict=True))
         information = f.residual_products(h) / omega - np.outer(slope, slope) / (m * omega**2)
-        return self._criterion(reml), self._pull_back(by_group), information + correction
+        return self._criterion(reml), self.pull_back(by_group), information + correction
 
     def log_r2_gradient(self, phi: np.ndarray) -> np.ndarray:
         """(d,) ∂ log r²/∂φ: how the profiled log σ̂² moves with the other parameters."""
         self._update(phi)
-        f = self._factorization
+        f = self.factorization
         with_r2 = f.gradient(1.0 / f.r2, with_fixed=False)
-        return self._pull_back(with_r2 - f.gradient(0.0, with_fixed=False))
+        return self.pull_back(with_r2 - f.gradient(0.0, with_fixed=False))
 
     def solution(self, phi: np.ndarray, *, reml: bool) -> Solution:
         """Everything at φ that an estimate reports, in the user's units."""
         if not self._update(phi):
             raise FloatingPointError("the factorization broke down")
-        f, coordinates = self._factorization, self.coordinates
+        f, coordinates = self.factorization, self.coordinates
         u, z = f.solve()
         sigma = coordinates.scale * np.sqrt(f.r2 / self._degrees(reml))
         p = coordinates.p
@@ -216,7 +216,7 @@ class MarginalLikelihood:
     def conditional_covariances(self, phi: np.ndarray, *, sigma: float) -> tuple[np.ndarray, ...]:
         """(ℓ, k, k) for each term: Var(b_j | y, β, θ, σ) = σ²λP_jjλ', as lme4's ``condVar``."""
         self._update(phi)
-        blocks = self._factorization.inverse_blocks()
+        blocks = self.factorization.inverse_blocks()
         covariances = []
         for t, lam in enumerate(self._external_factors(phi)):
             g, start = self._place[t]
@@ -224,7 +224,7 @@ class MarginalLikelihood:
             covariances.append(sigma**2 * lam @ blocks[g][:, at, at] @ lam.T)
         return tuple(covariances)
 
-    def _pull_back(self, by_group: np.ndarray) -> np.ndarray:
+    def pull_back(self, by_group: np.ndarray) -> np.ndarray:
         """Groups' gradients (G, k, k) → (d,)."""
         gradient = np.empty(self.size)
         for t, structure in enumerate(self._structures):
@@ -236,19 +236,44 @@ class MarginalLikelihood:
     def _external_factors(self, phi: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(self.coordinates.factor_out(t, lam) for t, lam in enumerate(self.factors(phi)))
 
-    def _update(self, phi: np.ndarray) -> bool:
-        k = self._factorization.k_max
-        lam = np.zeros((len(self.cross.groups), k, k))
-        for t, factor in enumerate(self.factors(phi)):
+    def group_factors(self, phi: np.ndarray) -> np.ndarray:
+        """φ (d,) → the groups' relative factors (G, k_max, k_max), the terms' blocks on their diagonals."""
+        return self.group_factors_many(np.asarray(phi, dtype=float)[None])[0]
+
+    def group_factors_many(self, phi: np.ndarray) -> np.ndarray:
+        """(S, d) → (S, G, k_max, k_max)."""
+        k = self.factorization.k_max
+        lam = np.zeros((len(phi), len(self.cross.groups), k, k))
+        for t, (at, structure) in enumerate(self.blocks):
             g, start = self._place[t]
-            lam[g, start : start + len(factor), start : start + len(factor)] = factor
-        return self._factorization.update(lam)
+            for p, places in enumerate(structure.entries, start=at.start):
+                for r, c in places:
+                    lam[:, g, start + r, start + c] = phi[:, p]
+        return lam
+
+    def external_factors_many(self, phi: np.ndarray) -> list[np.ndarray]:
+        """(S, d) → each term's λ (S, k, k) in the user's units."""
+        found = []
+        for t, (at, structure) in enumerate(self.blocks):
+            lam = np.zeros((len(phi), structure.k, structure.k))
+            for p, places in enumerate(structure.entries, start=at.start):
+                for place in places:
+                    lam[(slice(None), *place)] = phi[:, p]
+            found.append(np.linalg.inv(self.coordinates.bases[t]) @ lam)
+        return found
+
+    def place(self, term: int) -> tuple[int, int]:
+        """The group of a term, and where its columns begin there."""
+        return self._place[term]
+
+    def _update(self, phi: np.ndarray) -> bool:
+        return self.factorization.update(self.group_factors(phi))
 
     def _degrees(self, reml: bool) -> int:
         return self.cross.n - self.cross.p if reml else self.cross.n
 
     def _criterion(self, reml: bool) -> float:
-        f, coordinates, m = self._factorization, self.coordinates, self._degrees(reml)
+        f, coordinates, m = self.factorization, self.coordinates, self._degrees(reml)
         value = f.log_det_M + m * (1.0 + np.log(2.0 * np.pi * f.r2 / m))
         value += 2.0 * m * np.log(coordinates.scale) - coordinates.sum_log_weights
         if reml:

@@ -1,0 +1,146 @@
+"""p(y | θ, σ) with b and β integrated out, for normal priors on β: what the marginal posterior is made of.
+
+With β ~ N(m₀, P₀⁻¹), ω = σ², ωP₀ added to X'X, ωP₀m₀ to X'y and ωm₀'P₀m₀ to y'y,
+
+    −2 log p(y | θ, σ) = n log 2π + (n − p) log ω + log|M| + log|C| − log|P₀| + r²/ω,
+    ∂/∂log ω = n − p + ω tr(C⁻¹P₀) + (β̂ − m₀)'P₀(β̂ − m₀) − r²/ω     at fixed λ,
+
+and its gradient in λ is the kernel's with κ = 1/ω and w = 1. Everything is computed in the whitened
+coordinates of :mod:`bayesmm.design.coordinates`, whose change of variables the value allows for.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve, solve_triangular
+
+from bayesmm.likelihood.batch import evaluate_many
+from bayesmm.likelihood.marginal import MarginalLikelihood
+from bayesmm.likelihood.threads import one_thread
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionalDraws:
+    """One draw of (b, β) at each of S points, in the user's units.
+
+    ``beta`` (S, p); ``effects`` (S, ℓ, k) for each term.
+    """
+
+    beta: np.ndarray
+    effects: tuple[np.ndarray, ...]
+
+
+class IntegratedLikelihood:
+    """p(y | θ, σ) of a design with a normal prior on its coefficients.
+
+    Parameters
+    ----------
+    likelihood
+        The design's marginal likelihood: its coordinates, cross-product and layout are used.
+    prior_mean, prior_precision
+        m₀ (p,) and P₀ (p, p) of the coefficients of X as it stands.
+    """
+
+    def __init__(
+        self, likelihood: MarginalLikelihood, prior_mean: np.ndarray, prior_precision: np.ndarray
+    ) -> None:
+        self.likelihood = likelihood
+        coordinates = likelihood.coordinates
+        p, scale = coordinates.p, coordinates.scale
+        half = scale * solve_triangular(coordinates.R, np.eye(p)) if p else np.zeros((0, 0))
+        self._precision = half.T @ prior_precision @ half
+        self._mean = coordinates.R @ (prior_mean - coordinates.gamma) / scale if p else np.zeros(0)
+        Pm = self._precision @ self._mean
+        self._ridge = np.zeros((p + 1, p + 1))
+        self._ridge[:p, :p] = self._precision
+        self._ridge[p, :p] = self._ridge[:p, p] = Pm
+        self._ridge[p, p] = self._mean @ Pm
+        self._log_det_prior = float(np.linalg.slogdet(self._precision)[1]) if p else 0.0
+
+    @property
+    def size(self) -> int:
+        """d, the number of relative covariance parameters."""
+        return self.likelihood.size
+
+    def log_density(self, phi: np.ndarray, log_sigma: float) -> tuple[float, np.ndarray, float]:
+        """log p(y | φ, σ), its gradient in φ (d,) and its derivative in log σ."""
+        f = self.likelihood.factorization
+        omega = self._omega(log_sigma)
+        if not f.update(self.likelihood.group_factors(phi), omega * self._ridge):
+            return -np.inf, np.zeros(len(phi)), 0.0
+        gradient = self.likelihood.pull_back(f.gradient(1.0 / omega, with_fixed=True))
+        n, p = self.likelihood.cross.n, self.likelihood.cross.p
+        _, z = f.solve()
+        away = z[self.likelihood.layout.q_tail : -1] - self._mean
+        trace = np.trace(cho_solve((f.fixed_factor(), True), self._precision)) if p else 0.0
+        slope = n - p + omega * trace + away @ self._precision @ away - f.r2 / omega
+        value = self._deviance(f.log_det_M, f.log_det_C, f.r2, omega)
+        return -0.5 * float(value), -0.5 * gradient, -float(slope)
+
+    def log_densities(self, phi: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1) -> np.ndarray:
+        """(S,) log p(y | φ_s, σ_s); −∞ where it can't be computed."""
+        out, _ = self._evaluate(phi, log_sigma, np.zeros((0, 0)), cores)
+        return out
+
+    def draw(
+        self, phi: np.ndarray, log_sigma: np.ndarray, rng: np.random.Generator, *, cores: int = 1
+    ) -> tuple[np.ndarray, ConditionalDraws]:
+        """(S,) log densities, and one exact draw of (b, β) given y at each point."""
+        layout = self.likelihood.layout
+        q = sum(group.n_levels * group.k for group in self.likelihood.cross.groups)
+        noise = rng.standard_normal((len(phi), q + self.likelihood.cross.p))
+        out, raw = self._evaluate(phi, log_sigma, noise, cores)
+        coordinates = self.likelihood.coordinates
+        beta = coordinates.beta(raw[:, q:])
+        factors = self.likelihood.external_factors_many(phi)
+        q_head = q - layout.q_tail
+        u = self.likelihood.factorization.effects_many(raw[:, :q_head], raw[:, q_head:q])
+        effects = []
+        for t, lam in enumerate(factors):
+            g, start = self.likelihood.place(t)
+            k = lam.shape[1]
+            effects.append(coordinates.scale * np.einsum("src,slc->slr", lam, u[g][:, :, start : start + k]))
+        return out, ConditionalDraws(beta, tuple(effects))
+
+    def _evaluate(
+        self, phi: np.ndarray, log_sigma: np.ndarray, noise: np.ndarray, cores: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        likelihood = self.likelihood
+        f, layout = likelihood.factorization, likelihood.layout
+        S = len(phi)
+        omega = self._omega(np.asarray(log_sigma))
+        lam = likelihood.group_factors_many(phi)
+        out, draws = np.empty((S, 3)), np.empty_like(noise)
+        pieces = [
+            slice(a[0], a[-1] + 1) for a in np.array_split(np.arange(S), max(1, min(cores, S))) if len(a)
+        ]
+
+        def work(at: slice) -> None:
+            evaluate_many(
+                layout.head, layout.dense, f.k_group, f.u_start, layout.q_tail, lam[at], self._ridge, omega[at],
+                noise[at] if len(noise) else noise, out[at], draws[at] if len(noise) else draws,
+            )  # fmt: skip
+
+        with one_thread():
+            if len(pieces) == 1:
+                work(pieces[0])
+            else:
+                with ThreadPoolExecutor(len(pieces)) as pool:
+                    list(pool.map(work, pieces))
+        value = -0.5 * self._deviance(out[:, 0], out[:, 1], out[:, 2], omega)
+        return np.where(np.isfinite(value), value, -np.inf), draws
+
+    def _omega(self, log_sigma: np.ndarray | float) -> np.ndarray:
+        """σ² in the whitened units."""
+        return np.exp(2.0 * (log_sigma - np.log(self.likelihood.coordinates.scale)))
+
+    def _deviance(
+        self, log_det_M: np.ndarray, log_det_C: np.ndarray, r2: np.ndarray, omega: np.ndarray
+    ) -> np.ndarray:
+        coordinates, cross = self.likelihood.coordinates, self.likelihood.cross
+        value = cross.n * np.log(2 * np.pi) + (cross.n - cross.p) * np.log(omega) + log_det_M + log_det_C
+        value = value - self._log_det_prior + r2 / omega
+        return value + 2 * cross.n * np.log(coordinates.scale) - coordinates.sum_log_weights
