@@ -1,0 +1,9 @@
+"""Bayes: the hierarchical model in PyMC, draws from its posterior, and what they are worth."""
+
+from bayesmm.posterior.certificate import Certificate, certify
+from bayesmm.posterior.data_tree import build_tree
+from bayesmm.posterior.posterior import Posterior
+from bayesmm.posterior.pymc_model import to_pymc
+from bayesmm.posterior.sample import sample
+
+__all__ = ["Certificate", "Posterior", "build_tree", "certify", "sample", "to_pymc"]

@@ -1,0 +1,130 @@
+"""``sample``: a model → its posterior."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from bayesmm.errors import ModelError, near_matches
+from bayesmm.model import MixedModel
+from bayesmm.posterior.data_tree import build_tree
+from bayesmm.posterior.nuts import run_nuts
+from bayesmm.posterior.posterior import Posterior
+
+METHODS = ("auto", "marginal", "nuts")
+
+
+def sample(
+    model: MixedModel,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    random_seed: int | np.random.Generator | None = None,
+    method: str = "auto",
+    progressbar: bool = True,
+    target_accept: float = 0.9,
+    cores: int | None = None,
+) -> Posterior:
+    """Draw from the posterior of a model.
+
+    Parameters
+    ----------
+    model
+        The model.
+    draws, tune
+        Draws to keep in each chain, and steps before them that adapt the sampler and are thrown away.
+    chains
+        Independent chains.
+    random_seed
+        A whole number of at most 64 bits, or a numpy Generator that gives one; None takes one from the
+        system. Equal seeds give equal draws, whatever ``cores`` is; the seed is kept with the draws.
+    method
+        ``"nuts"``; ``"auto"`` means the same as yet.
+    progressbar
+        Whether to show progress; nothing is shown where standard error isn't a terminal or a notebook.
+    target_accept
+        The acceptance rate that the step size is tuned to: higher is slower and follows tighter bends.
+    cores
+        How many chains run at the same time; None takes what the machine has.
+
+    Raises
+    ------
+    ModelError
+        If an option can't be, or no chain finds a point to start from.
+
+    Examples
+    --------
+    >>> import bayesmm as bmm
+    >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+    >>> posterior = sample(model, draws=500, tune=500, random_seed=1, progressbar=False)
+    >>> posterior.data["posterior"]["Intercept"].shape
+    (4, 500)
+    """
+    _check_method(method)
+    draws, tune, chains = (
+        _count(name, value) for name, value in (("draws", draws), ("tune", tune), ("chains", chains))
+    )
+    cores = None if cores is None else _count("cores", cores)
+    if isinstance(target_accept, bool) or not isinstance(target_accept, Real) or not 0 < target_accept < 1:
+        raise ModelError(
+            f"target_accept is {target_accept!r}",
+            expected="a number between 0 and 1",
+            advice="0.9, or 0.99 where transitions diverge",
+        )
+    seed = _seed(random_seed)
+    drawn = run_nuts(
+        model,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        seed=seed,
+        cores=cores,
+        target_accept=float(target_accept),
+        progressbar=bool(progressbar),
+    )
+    settings = {"tune": tune, "target_accept": float(target_accept)}
+    timings = {f"seconds_{what}": seconds for what, seconds in drawn.seconds.items()}
+    data = build_tree(
+        model, drawn.values, drawn.stats, method="nuts", seed=seed, attributes=settings | timings
+    )
+    return Posterior(data, model)
+
+
+def _check_method(method: Any) -> None:
+    if method == "marginal":
+        raise ModelError(
+            "method is 'marginal', which this version doesn't have yet",
+            expected="'auto' or 'nuts'",
+            advice="method='auto', which will take it as soon as it is there",
+        )
+    if method not in METHODS:
+        raise ModelError(
+            f"method is {method!r}", expected="'auto' or 'nuts'", advice=near_matches(method, METHODS)
+        )
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ModelError(
+            f"{name} is {value!r}",
+            expected="a whole number above zero",
+            advice={"chains": "chains=4", "cores": "cores=None"}.get(name, f"{name}=1000"),
+        )
+    return int(value)
+
+
+def _seed(random_seed: Any) -> int:
+    """A seed of 32 bits from anything that may be given as one, and whole numbers as they are."""
+    if random_seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_seed, np.random.Generator):
+        return int(random_seed.integers(2**32))
+    if isinstance(random_seed, bool) or not isinstance(random_seed, Integral) or not 0 <= random_seed < 2**63:
+        raise ModelError(
+            f"random_seed is {random_seed!r}",
+            expected="a whole number from 0 to 2⁶³ − 1, a numpy Generator, or None",
+            advice="random_seed=1",
+        )
+    return int(random_seed)
