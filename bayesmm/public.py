@@ -68,7 +68,7 @@ class Model(MixedModel):
         """The posterior of the same model; see :func:`bayesmm.posterior.sample` for the options."""
         from bayesmm.posterior import sample
 
-        return sample(self, **options)
+        return sample(self, likelihood=self.likelihood, **options)
 
     def to_pymc(self) -> pm.Model:
         """The hierarchical model as a PyMC model, to look at or to extend.

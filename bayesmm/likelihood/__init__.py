@@ -2,7 +2,17 @@
 
 from bayesmm.likelihood.blocks import describe_blocks
 from bayesmm.likelihood.factorization import Factorization
+from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 from bayesmm.likelihood.layout import Layout, layout_of
 from bayesmm.likelihood.marginal import MarginalLikelihood, Solution
 
-__all__ = ["Factorization", "Layout", "MarginalLikelihood", "Solution", "describe_blocks", "layout_of"]
+__all__ = [
+    "ConditionalDraws",
+    "Factorization",
+    "IntegratedLikelihood",
+    "Layout",
+    "MarginalLikelihood",
+    "Solution",
+    "describe_blocks",
+    "layout_of",
+]

@@ -18,7 +18,7 @@ SMALL = 48
 """Tails up to this size are factored by a plain loop; larger ones by LAPACK."""
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def evaluate_many(
     head: Head,
     tail: Tail,
@@ -90,7 +90,7 @@ def evaluate_many(
             draws[s, q_head:] = x[: m - 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _cholesky(T: np.ndarray) -> bool:
     """L of the lower triangle of T, in place; whether it is positive definite."""
     m = T.shape[0]

@@ -120,9 +120,18 @@ class IntegratedLikelihood:
 
         def work(at: slice) -> None:
             evaluate_many(
-                layout.head, layout.dense, f.k_group, f.u_start, layout.q_tail, lam[at], self._ridge, omega[at],
-                noise[at] if len(noise) else noise, out[at], draws[at] if len(noise) else draws,
-            )  # fmt: skip
+                layout.head,
+                layout.dense,
+                f.k_group,
+                f.u_start,
+                layout.q_tail,
+                lam[at],
+                self._ridge,
+                omega[at],
+                noise[at] if len(noise) else noise,
+                out[at],
+                draws[at] if len(noise) else draws,
+            )
 
         with one_thread():
             if len(pieces) == 1:

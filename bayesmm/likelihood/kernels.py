@@ -16,7 +16,7 @@ import numpy as np
 from bayesmm.likelihood.layout import Head, Tail
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _sandwich(
     A: np.ndarray,
     start: int,
@@ -43,7 +43,7 @@ def _sandwich(
             out[start + r * stride + c] = total
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def fill_head(head: Head, lam: np.ndarray, k_group: np.ndarray, D: np.ndarray, W: np.ndarray) -> None:
     """Write Λ̄'AΛ̄ + I into the nodes' blocks."""
     H = head.k.shape[0]
@@ -74,7 +74,7 @@ def fill_head(head: Head, lam: np.ndarray, k_group: np.ndarray, D: np.ndarray, W
                 at += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def eliminate_head(head: Head, D: np.ndarray, W: np.ndarray, T: np.ndarray) -> float:
     """Factor the head in place and subtract what it explains from the tail T (m, m), lower triangle.
 
@@ -105,7 +105,7 @@ def eliminate_head(head: Head, D: np.ndarray, W: np.ndarray, T: np.ndarray) -> f
     return log_det
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _eliminate_node(D: np.ndarray, d0: int, W: np.ndarray, w0: int, k: int, w: int) -> float:
     """Cholesky of one block D, W ← D⁻¹W; returns the log determinant."""
     log_det = 0.0
@@ -132,7 +132,7 @@ def _eliminate_node(D: np.ndarray, d0: int, W: np.ndarray, w0: int, k: int, w: i
     return log_det
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _update_ancestor(head: Head, h: int, j: int, node: int, D: np.ndarray, W: np.ndarray) -> None:
     """Subtract a node's part from the blocks of its ancestor in factor j."""
     H, wa = head.k.shape[0], head.ancestor_start[h, h]
@@ -158,7 +158,7 @@ def _update_ancestor(head: Head, h: int, j: int, node: int, D: np.ndarray, W: np
                 W[at + head.relative[t0 + i, j]] -= value * W[row + wa + i]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def back_substitute(
     head: Head, u_start: np.ndarray, D: np.ndarray, W: np.ndarray, x_tail: np.ndarray, u: np.ndarray
 ) -> None:
@@ -191,7 +191,7 @@ def back_substitute(
                 u[u0 + r] = total / D[d0 + r * k + r]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def invert_head(
     head: Head, D: np.ndarray, W: np.ndarray, P_tail: np.ndarray, PD: np.ndarray, PW: np.ndarray
 ) -> None:
@@ -227,7 +227,7 @@ def invert_head(
                     PD[d0 + c * k + r] = value
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _solve_transposed(
     D: np.ndarray, d0: int, rows: np.ndarray, start: int, out: np.ndarray, k: int, w: int
 ) -> None:
@@ -244,7 +244,7 @@ def _solve_transposed(
             out[r * w + i] /= diagonal
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _gather(
     head: Head, h: int, node: int, P_tail: np.ndarray, PD: np.ndarray, PW: np.ndarray, E: np.ndarray
 ) -> None:
@@ -288,7 +288,7 @@ def _gather(
                     PW[out + o + s] -= E[own + wa + i] * value
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _contract(
     A: np.ndarray,
     a_start: int,
@@ -316,7 +316,7 @@ def _contract(
                 out[g, r, c] += inner * Q[q_start + c * q_stride + s]
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _contract_transposed(
     A: np.ndarray,
     a_start: int,
@@ -344,7 +344,7 @@ def _contract_transposed(
                 out[h, r, c] += inner * Q[q_start + s * q_stride + c]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def contract_head(
     head: Head,
     u_start: np.ndarray,
@@ -402,7 +402,7 @@ def contract_head(
                 at += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def fill_tail(tail: Tail, lam: np.ndarray, T: np.ndarray) -> None:
     """Write Λ̄'AΛ̄ + I of the tail into T's lower triangle."""
     for i in range(T.shape[0]):
@@ -429,7 +429,7 @@ def fill_tail(tail: Tail, lam: np.ndarray, T: np.ndarray) -> None:
             T[i, i] += 1.0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def contract_tail(
     tail: Tail, lam: np.ndarray, k_group: np.ndarray, Q: np.ndarray, gradient: np.ndarray
 ) -> None:
@@ -448,7 +448,7 @@ def contract_tail(
                         gradient[g, i - fi, c] += factor * Q[fj + q, fi + c]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def forward_substitute(
     head: Head, u_start: np.ndarray, D: np.ndarray, W: np.ndarray, rhs: np.ndarray, tail: np.ndarray
 ) -> None:
@@ -477,7 +477,7 @@ def forward_substitute(
                         tail[head.tail_columns[t0 + i], x] -= W[row + wa + i] * rhs[u0 + r, x]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def multiply_blocks(
     values: np.ndarray,
     rows: np.ndarray,

@@ -2,8 +2,9 @@
 
 Draws are fit to be used when no transition diverged, the chains agree (rank-normalised split R-hat below
 1.01) and the bulk and the tail of every variable are known as well as 100 independent draws a chain would
-tell (Vehtari, Gelman, Simpson, Carpenter & Bürkner 2021). Every variable counts, random effects too: about
-3 ms each.
+tell (Vehtari, Gelman, Simpson, Carpenter & Bürkner 2021). Every variable counts, random effects too, at about
+3 ms each; only where they were drawn exactly given the other parameters do 200 levels of a factor, evenly
+spread, stand for the rest. Draws by importance proposals must also pass Pareto's k̂ (Vehtari et al. 2024).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 RHAT = 1.01
 ESS_PER_CHAIN = 100
+MOST_LEVELS = 200
+"""Levels of a factor that are looked at where random effects were drawn exactly given the rest."""
 FEWEST_DRAWS = 8
 """R-hat needs four draws of each half of a chain."""
 
@@ -47,6 +50,11 @@ class Certificate:
         The smallest energy BFMI of a chain (below 0.3 the tails may be missed); None without energies.
     constant
         Variables that have one value in all draws; they are left out of the above.
+    khat
+        Pareto's shape of the importance weights, which has to be below min(1 − 1/log₁₀ S, 0.7); None for a
+        sampler without weights.
+    acceptance
+        The share of importance proposals that were accepted; None likewise.
     """
 
     ok: bool
@@ -62,6 +70,8 @@ class Certificate:
     treedepth_hits: int | None
     bfmi: float | None
     constant: tuple[str, ...]
+    khat: float | None = None
+    acceptance: float | None = None
 
     def __str__(self) -> str:
         lines = [self.verdict]
@@ -77,6 +87,10 @@ class Certificate:
             lines.append(f"  {self.treedepth_hits} transitions at the largest tree depth")
         if self.bfmi is not None:
             lines.append(f"  smallest energy BFMI {self.bfmi:.2f}")
+        if self.khat is not None:
+            lines.append(f"  Pareto's k̂ of the weights {self.khat:.2f}")
+        if self.acceptance is not None:
+            lines.append(f"  {self.acceptance:.0%} of the proposals accepted")
         return "\n".join([*lines, *(f"  {advice}" for advice in self.advice)])
 
 
@@ -98,8 +112,12 @@ def certify(data: xr.DataTree) -> Certificate:
     worst = {"rhat": (np.nan, ""), "bulk": (np.nan, ""), "tail": (np.nan, "")}
     moving = posterior.drop_vars([*constant, *broken])
     if draws >= FEWEST_DRAWS and not broken and moving.data_vars:
-        worst = _worst(moving)
+        worst = _worst(_thinned(moving) if data.attrs.get("method") == "marginal" else moving)
     faults, advice = _faults(worst, divergences, ESS_PER_CHAIN * chains, draws, broken, not moving.data_vars)
+    khat, acceptance = (data.attrs.get(name) for name in ("khat", "acceptance"))
+    if khat is not None and khat >= khat_threshold(chains * draws):
+        faults.append(f"the importance weights have k̂ {khat:.2f}, above {khat_threshold(chains * draws):.2f}")
+        advice.append('method="nuts"')
     if bfmi is not None and bfmi < _bfmi_threshold():
         advice.append(f"the energy BFMI of a chain is {bfmi:.2f}: look at the tails, or sample longer")
     if treedepth_hits:
@@ -118,7 +136,30 @@ def certify(data: xr.DataTree) -> Certificate:
         treedepth_hits=treedepth_hits,
         bfmi=bfmi,
         constant=tuple(constant),
+        khat=khat,
+        acceptance=acceptance,
     )
+
+
+def khat_threshold(size: int) -> float:
+    """The k̂ below which S weights can be trusted: min(1 − 1/log₁₀ S, 0.7).
+
+    Examples
+    --------
+    >>> khat_threshold(4000), round(khat_threshold(100), 2)
+    (0.7, 0.5)
+    """
+    return min(1 - 1 / float(np.log10(max(size, 11))), 0.7)
+
+
+def _thinned(posterior: xr.Dataset) -> xr.Dataset:
+    """At most ``MOST_LEVELS`` levels of each factor."""
+    few = {
+        dim: np.unique(np.linspace(0, size - 1, MOST_LEVELS).astype(int))
+        for dim, size in posterior.sizes.items()
+        if str(dim).endswith("__factor_dim") and size > MOST_LEVELS
+    }
+    return posterior.isel(few)
 
 
 def _sampler_statistics(data: xr.DataTree) -> tuple[int | None, int | None, float | None]:

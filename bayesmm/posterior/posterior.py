@@ -21,7 +21,10 @@ from bayesmm.sheet import Sheet, Table
 if TYPE_CHECKING:
     import xarray as xr
 
-METHODS = {"nuts": "NUTS (nutpie) on the hierarchical model"}
+METHODS = {
+    "nuts": "NUTS (nutpie) on the hierarchical model",
+    "marginal": "exact: β and b integrated out, importance proposals for the variances",
+}
 """How each method is called in words."""
 
 
@@ -43,7 +46,7 @@ class Posterior:
     >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
     >>> posterior = model.sample(draws=500, tune=500, random_seed=1, progressbar=False)
     >>> posterior.method, posterior.data["posterior"]["1|Batch"].dims
-    ('nuts', ('chain', 'draw', 'Batch__factor_dim'))
+    ('marginal', ('chain', 'draw', 'Batch__factor_dim'))
     >>> list(posterior.summary().index)
     ['Intercept', 'sigma', '1|Batch_sigma']
     """
@@ -53,7 +56,7 @@ class Posterior:
 
     @property
     def method(self) -> str:
-        """What made the draws: ``"nuts"``."""
+        """What made the draws: ``"marginal"`` or ``"nuts"``."""
         return str(self.data.attrs["method"])
 
     @property
@@ -180,6 +183,11 @@ def _facts(data: xr.DataTree) -> list[tuple[str, str]]:
         ("Rows", str(attributes["n_observations"])),
         ("Groups", groups),
     ]
+    if "why_nuts" in attributes:
+        facts.append(("Why NUTS", attributes["why_nuts"]))
+    if "log_evidence" in attributes:
+        evidence, error = attributes["log_evidence"], attributes["log_evidence_se"]
+        facts.append(("Evidence", f"log p(y) = {evidence:.3f}, Monte Carlo standard error {error:.3f}"))
     references = json.loads(attributes["references"])
     if references:
         facts.append(("Reference", ", ".join(f"{name} = {level}" for name, level in references.items())))

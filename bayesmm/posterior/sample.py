@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from bayesmm.errors import ModelError, near_matches
+from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import build_tree
+from bayesmm.posterior.marginal import MarginalDraws, run_marginal, unfit_for_marginal
 from bayesmm.posterior.nuts import run_nuts
 from bayesmm.posterior.posterior import Posterior
 
@@ -26,6 +29,7 @@ def sample(
     progressbar: bool = True,
     target_accept: float = 0.9,
     cores: int | None = None,
+    likelihood: MarginalLikelihood | None = None,
 ) -> Posterior:
     """Draw from the posterior of a model.
 
@@ -34,20 +38,25 @@ def sample(
     model
         The model.
     draws, tune
-        Draws to keep in each chain, and steps before them that adapt the sampler and are thrown away.
+        Draws to keep in each chain, and for NUTS steps before them that adapt it and are thrown away.
     chains
         Independent chains.
     random_seed
         A whole number of at most 64 bits, or a numpy Generator that gives one; None takes one from the
         system. Equal seeds give equal draws, whatever ``cores`` is; the seed is kept with the draws.
     method
-        ``"nuts"``; ``"auto"`` means the same as yet.
+        ``"marginal"``: β and b are integrated out, the variance parameters are sampled by importance
+        proposals, and β and b drawn exactly given them; it needs normal priors on the coefficients.
+        ``"nuts"``: NUTS on the hierarchical model. ``"auto"``: marginal where it is exact and its weights can
+        be trusted, otherwise NUTS.
     progressbar
         Whether to show progress; nothing is shown where standard error isn't a terminal or a notebook.
     target_accept
         The acceptance rate that the step size is tuned to: higher is slower and follows tighter bends.
     cores
-        How many chains run at the same time; None takes what the machine has.
+        How many threads to use; None takes what the machine has.
+    likelihood
+        The model's likelihood, if it has been formed already.
 
     Raises
     ------
@@ -74,6 +83,23 @@ def sample(
             advice="0.9, or 0.99 where transitions diverge",
         )
     seed = _seed(random_seed)
+    likelihood = likelihood or (MarginalLikelihood(model.design) if method != "nuts" else None)
+    note = None
+    if method != "nuts":
+        note = unfit_for_marginal(model)
+        if note is None:
+            drawn = run_marginal(
+                model, likelihood, draws=draws, chains=chains, seed=seed, cores=cores or os.cpu_count() or 1
+            )
+            if drawn.trusted or method == "marginal":
+                return _from_marginal(model, drawn, seed)
+            note = f"its importance weights can't be trusted (k̂ {drawn.khat:.2f})"
+        elif method == "marginal":
+            raise ModelError(
+                f"method is 'marginal', but {note}",
+                expected="normal priors on all coefficients and few variance parameters",
+                advice="method='auto' or 'nuts'",
+            )
     drawn = run_nuts(
         model,
         draws=draws,
@@ -81,10 +107,12 @@ def sample(
         chains=chains,
         seed=seed,
         cores=cores,
-        target_accept=float(target_accept),
+        target_accept=target_accept,
         progressbar=bool(progressbar),
     )
-    settings = {"tune": tune, "target_accept": float(target_accept)}
+    settings = {"tune": tune, "target_accept": target_accept}
+    if note is not None:
+        settings["why_nuts"] = f"not sampled by the marginal method: {note}"
     timings = {f"seconds_{what}": seconds for what, seconds in drawn.seconds.items()}
     data = build_tree(
         model, drawn.values, drawn.stats, method="nuts", seed=seed, attributes=settings | timings
@@ -92,16 +120,28 @@ def sample(
     return Posterior(data, model)
 
 
+def _from_marginal(model: MixedModel, drawn: MarginalDraws, seed: int) -> Posterior:
+    attributes = {
+        "log_evidence": drawn.log_evidence,
+        "log_evidence_se": drawn.log_evidence_se,
+        "khat": drawn.khat,
+        "efficiency": drawn.efficiency,
+        "acceptance": drawn.acceptance,
+        "rounds": drawn.rounds,
+    }
+    timings = {f"seconds_{what}": seconds for what, seconds in drawn.seconds.items()}
+    data = build_tree(
+        model, drawn.values, drawn.stats, method="marginal", seed=seed, attributes=attributes | timings
+    )
+    return Posterior(data, model)
+
+
 def _check_method(method: Any) -> None:
-    if method == "marginal":
-        raise ModelError(
-            "method is 'marginal', which this version doesn't have yet",
-            expected="'auto' or 'nuts'",
-            advice="method='auto', which will take it as soon as it is there",
-        )
     if method not in METHODS:
         raise ModelError(
-            f"method is {method!r}", expected="'auto' or 'nuts'", advice=near_matches(method, METHODS)
+            f"method is {method!r}",
+            expected=f"one of {', '.join(map(repr, METHODS))}",
+            advice=near_matches(method, METHODS),
         )
 
 

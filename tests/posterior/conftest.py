@@ -26,9 +26,9 @@ def machines_model() -> MixedModel:
 
 @pytest.fixture(scope="session")
 def sleep_posterior(sleep_model) -> Posterior:
-    return sample(sleep_model, draws=2000, random_seed=1, progressbar=False)
+    return sample(sleep_model, draws=2000, random_seed=1, method="nuts", progressbar=False)
 
 
 @pytest.fixture(scope="session")
 def machines_posterior(machines_model) -> Posterior:
-    return sample(machines_model, draws=500, tune=500, random_seed=1, progressbar=False)
+    return sample(machines_model, draws=500, tune=500, random_seed=1, method="nuts", progressbar=False)

@@ -101,7 +101,6 @@ def test_nothing_is_shown_where_there_is_no_terminal(small, capfd):
         ({"chains": 0}, "chains is 0"),
         ({"chains": "four"}, "chains is 'four'"),
         ({"cores": 0}, "cores is 0"),
-        ({"method": "marginal"}, "this version doesn't have yet"),
         ({"method": "nutz"}, "did you mean 'nuts'"),
         ({"method": None}, "method is None"),
         ({"target_accept": 1.0}, "target_accept is 1.0"),
@@ -118,11 +117,12 @@ def test_options_that_cannot_be(small, options, message):
     assert message in str(caught.value)
 
 
-def test_a_prior_without_a_finite_start(small):
+@pytest.mark.parametrize("method", ["marginal", "nuts"])
+def test_a_prior_without_a_finite_start(method):
     far = {"Intercept": Prior("Normal", mu=1e200, sigma=1)}
     model = MixedModel("Yield ~ 1 + (1 | Batch)", load_data("Dyestuff"), priors=far)
     with pytest.raises(ModelError, match="could not start") as caught:
-        sample(model, draws=20, tune=20, chains=1, random_seed=1, progressbar=False)
+        sample(model, draws=20, tune=20, chains=1, random_seed=1, method=method, progressbar=False)
     assert "backtrace" not in str(caught.value)
 
 

@@ -1,0 +1,172 @@
+"""The parameters that are left to sample when b and β are integrated out, on an unbounded scale.
+
+ψ = (for each term: log sds, then z of its correlations; last log σ). A correlation matrix R = LL' is written
+by its canonical partial correlations tanh(z), row by row of L (Lewandowski, Kurowicka & Joe 2009):
+
+    L[j, i] = tanh(z_ij) Π_{m<i} sech(z_mj),    L[j, j] = Π_{m<j} sech(z_mj).
+
+Under LKJ(η) the partial correlations are independent, (1 + tanh z_ij)/2 ~ Beta(c, c) with
+c = η + (k − 2 − i)/2, so that the density of z_ij is (1 − tanh²z)^c / (2^(2c−1) B(c, c)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaln
+
+from bayesmm.covariance import Covariance
+from bayesmm.design.naming import INTERCEPT, SIGMA, Names, TermNames, name_parameters
+from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.model import MixedModel
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """Standard deviations, correlations and σ at S points, in the user's units.
+
+    ``sds`` (S, k) and ``cholesky`` (S, k, k) of the correlations for each term, ``sigma`` (S,).
+    """
+
+    sds: tuple[np.ndarray, ...]
+    cholesky: tuple[np.ndarray, ...]
+    sigma: np.ndarray
+
+
+class ScaleParameters:
+    """ψ of a model: its transforms and its log prior density, vectorised over points.
+
+    Parameters
+    ----------
+    model
+        For the names and priors.
+    likelihood
+        For the internal coordinates of its relative factors.
+    """
+
+    def __init__(self, model: MixedModel, likelihood: MarginalLikelihood) -> None:
+        self.model = model
+        self.names: Names = name_parameters(model.design)
+        self._likelihood = likelihood
+        self._sd_at: list[np.ndarray] = []
+        self._corr_at: list[np.ndarray] = []
+        size = 0
+        for term in self.names.terms:
+            owners = sorted(set(term.sd_owner))
+            column = {owner: size + i for i, owner in enumerate(owners)}
+            self._sd_at.append(np.array([column[owner] for owner in term.sd_owner]))
+            size += len(owners)
+            self._corr_at.append(np.arange(size, size + len(term.pairs)))
+            size += len(term.pairs)
+        self.size = size + 1
+
+    @property
+    def start(self) -> np.ndarray:
+        """(d,) half of the residual sd of a least-squares fit for everything, no correlation."""
+        scale = self._likelihood.coordinates.scale
+        psi = np.zeros(self.size)
+        for term, at in zip(self.model.design.terms, self._sd_at, strict=True):
+            psi[at] = np.log(0.5 * scale / np.sqrt(np.mean(term.Xi**2, axis=0)))
+        psi[-1] = np.log(0.8 * scale)
+        return psi
+
+    def scales(self, psi: np.ndarray) -> Scales:
+        """ψ (S, d) → standard deviations, correlations, σ."""
+        sds, cholesky = [], []
+        for term, at, corr in zip(self.names.terms, self._sd_at, self._corr_at, strict=True):
+            sds.append(np.exp(psi[:, at]))
+            cholesky.append(_correlation_cholesky(psi[:, corr], term.pairs, len(term.sd_owner)))
+        return Scales(tuple(sds), tuple(cholesky), np.exp(psi[:, -1]))
+
+    def internal(self, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """ψ (S, d) → φ (S, d') of the relative factors, and log σ (S,)."""
+        at = self.scales(psi)
+        parts = []
+        for t, (sd, L) in enumerate(zip(at.sds, at.cholesky, strict=True)):
+            lam = (sd / at.sigma[:, None])[:, :, None] * L
+            structure: Covariance = self.model.design.terms[t].covariance
+            whitened = self._likelihood.coordinates.bases[t] @ lam
+            parts.append(np.stack([whitened[:, r, c] for (r, c), *_ in structure.entries], axis=1))
+        return np.hstack(parts), psi[:, -1]
+
+    def log_prior(self, psi: np.ndarray) -> np.ndarray:
+        """(S,) log p(ψ): the priors of sds, correlations and σ with the Jacobians of their transforms."""
+        priors, at = self.model.priors, self.scales(psi)
+        total = priors[SIGMA].logpdf(at.sigma) + psi[:, -1]
+        for term, sd, sd_at, corr in zip(self.names.terms, at.sds, self._sd_at, self._corr_at, strict=True):
+            total = total + self._log_prior_sds(term, sd) + psi[:, np.unique(sd_at)].sum(axis=1)
+            if term.corr is not None:
+                eta = float(priors[term.corr].parameters["eta"])
+                k = len(term.sd_owner)
+                for m, (i, _) in zip(corr, term.pairs, strict=True):
+                    c = eta + (k - 2 - i) / 2
+                    total = total - 2 * c * _log_cosh(psi[:, m]) - betaln(c, c) - (2 * c - 1) * np.log(2)
+        return np.where(np.isnan(total), -np.inf, total)
+
+    def _log_prior_sds(self, term: TermNames, sd: np.ndarray) -> np.ndarray:
+        priors = self.model.priors
+        if term.sd_shared:
+            return priors[term.effects[0].sd].logpdf(sd[:, 0])
+        total = np.zeros(len(sd))
+        for effect in term.effects:
+            values = sd[:, list(effect.positions)]
+            prior = priors[effect.sd]
+            density = prior.logpdf(values if effect.expr_dim is not None else values[:, 0])
+            total = total + (density.sum(axis=1) if density.ndim == 2 else density)
+        return total
+
+    def named(self, psi: np.ndarray) -> dict[str, np.ndarray]:
+        """ψ (S, d) → the posterior's variables of sds, correlations and sigma, (S, …)."""
+        at = self.scales(psi)
+        found = {SIGMA: at.sigma}
+        for term, sd, L in zip(self.names.terms, at.sds, at.cholesky, strict=True):
+            for effect in term.effects:
+                values = sd[:, list(effect.positions)]
+                found[effect.sd] = values[:, 0] if effect.expr_dim is None else values
+            if term.corr is not None:
+                R = L @ L.transpose(0, 2, 1)
+                found[term.corr] = np.stack([R[:, i, j] for i, j in term.pairs], axis=1)
+        return found
+
+
+def normal_prior(model: MixedModel) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (p,) and precision (p, p) of the coefficients of X, when all their priors are normal.
+
+    The prior of the intercept is on the centred one, β₀ + x̄'β; with A that map, P = A'diag(1/s²)A.
+    """
+    design, names = model.design, name_parameters(model.design)
+    mean, precision, A = np.zeros(design.p), np.zeros(design.p), np.eye(design.p)
+    for term in names.fixed:
+        at = list(term.positions)
+        parameters = model.priors[term.name].parameters
+        mean[at], precision[at] = parameters["mu"], 1.0 / np.square(parameters["sigma"])
+        if term.name == INTERCEPT:
+            A[at[0]] = design.X.mean(axis=0)
+            A[at[0], at[0]] = 1.0
+    return np.linalg.solve(A, mean), A.T @ (precision[:, None] * A)
+
+
+def not_normal(model: MixedModel) -> list[str]:
+    """The coefficients whose priors are not normal: with any, β can't be integrated out exactly."""
+    names = name_parameters(model.design)
+    return [term.name for term in names.fixed if model.priors[term.name].distribution != "Normal"]
+
+
+def _correlation_cholesky(z: np.ndarray, pairs: tuple[tuple[int, int], ...], k: int) -> np.ndarray:
+    """(S, pairs) → (S, k, k); the identity where there are no correlations."""
+    L = np.tile(np.eye(k), (len(z), 1, 1))
+    if pairs:
+        place = {pair: m for m, pair in enumerate(pairs)}
+        for j in range(1, k):
+            left = np.ones(len(z))
+            for i in range(j):
+                partial = np.tanh(z[:, place[i, j]])
+                L[:, j, i] = left * partial
+                left = left * np.sqrt((1 - partial) * (1 + partial))
+            L[:, j, j] = left
+    return L
+
+
+def _log_cosh(x: np.ndarray) -> np.ndarray:
+    return np.logaddexp(x, -x) - np.log(2.0)
