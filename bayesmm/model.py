@@ -87,7 +87,7 @@ class MixedModel:
 
 
 def _family(name: str, link: str | None) -> Family:
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         raise ModelError(
             f"family is {name!r}",
             expected=f"one of {', '.join(map(repr, FAMILIES))}",

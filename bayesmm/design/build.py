@@ -58,6 +58,7 @@ def build_design(
     parsed = parse_formula(formula)
     table = as_frame(data)
     variables = check_known(table, parsed.variables, also=namespace or ())
+    _check_names(variables)
     extra = {"weights": aligned(weights, "weights", table), "offset": aligned(offset, "offset", table)}
     frame = complete_frame(table, variables, extra)
     y = _response(parsed, frame.data, namespace)
@@ -66,7 +67,7 @@ def build_design(
     fixed, aliased = _fixed(parsed, frame.data, namespace)
     if fixed.offset is not None:
         used_offset = fixed.offset if used_offset is None else used_offset + fixed.offset
-    terms = _terms(parsed, frame.data, namespace, dict(covariance or {}))
+    terms = _terms(parsed, frame.data, namespace, _checked_covariance(covariance))
     if parsed.levels is not None:
         _check_constant_within(parsed.levels, frame.data, terms)
     for array in (y, used_weights, used_offset):
@@ -83,6 +84,27 @@ def build_design(
         index=frame.data.index,
         n_dropped=frame.n_dropped,
     )
+
+
+def _check_names(variables: list[str]) -> None:
+    if "Intercept" in variables:
+        raise DataError(
+            "a column of the data is called 'Intercept'",
+            expected="a name that the column of ones doesn't have",
+            advice="rename the column",
+        )
+
+
+def _checked_covariance(covariance: Any) -> dict[str, str]:
+    if covariance is None:
+        return {}
+    if not isinstance(covariance, Mapping) or not all(isinstance(v, str) for v in covariance.values()):
+        raise ModelError(
+            f"covariance is {covariance!r}",
+            expected=f"a mapping to names of structures: {', '.join(map(repr, STRUCTURES))}",
+            advice="covariance={'Subject': 'diagonal'}",
+        )
+    return dict(covariance)
 
 
 def _response(formula: Formula, data: pd.DataFrame, namespace: Mapping[str, Any] | None) -> np.ndarray:
@@ -131,6 +153,12 @@ def _fixed(
 ) -> tuple[Columns, tuple[str, ...]]:
     """X with its aliased columns dropped, and their names."""
     columns = evaluate_columns(formula.fixed, data, namespace)
+    if columns.lost:
+        warnings.warn(
+            f"{', '.join(map(repr, columns.lost))} makes no column of X: a factor with one level",
+            DesignNotice,
+            stacklevel=4,
+        )
     gone = aliased_columns(columns.matrix)
     aliased = tuple(columns.names[i] for i in gone)
     if gone:
@@ -138,7 +166,7 @@ def _fixed(
             f"X is rank deficient: dropped {len(gone)} column{'s' if len(gone) > 1 else ''} that depend "
             f"linearly on others: {', '.join(aliased)}",
             DesignNotice,
-            stacklevel=5,
+            stacklevel=4,
         )
         columns = columns.without(gone)
     if len(columns.names) >= len(data):

@@ -77,6 +77,8 @@ class Columns:
         (n,), the sum of the ``offset(...)`` terms; None if there are none.
     references
         Factor name → reference level, for each factor coded by contrasts.
+    lost
+        Terms that make no column, such as a factor of one level coded by contrasts.
     known_names
         Names that the expression may use besides columns of the data.
     """
@@ -87,6 +89,7 @@ class Columns:
     terms: tuple[TermColumns, ...]
     offset: np.ndarray | None
     references: Mapping[str, str]
+    lost: tuple[str, ...]
     known_names: frozenset[str]
     _evaluated: CommonEffectsMatrix | None
     _kept: tuple[int, ...] | None = None
@@ -157,15 +160,19 @@ def evaluate_columns(text: str, data: pd.DataFrame, namespace: Mapping[str, Any]
         evaluated = DesignMatrices(description, data, _environment(namespace)).common
     if evaluated is None:
         empty = np.zeros((len(data), 0))
-        return Columns(text, (), empty, (), None, {}, frozenset(namespace or ()), None)
+        return Columns(text, (), empty, (), None, {}, (), frozenset(namespace or ()), None)
     pieces = [_as_matrix(term.data) for term in evaluated.terms.values()]
     matrix, offset = _split_offset(evaluated, pieces, len(data))
     matrix.flags.writeable = False
     names: list[str] = []
     terms = []
     references: dict[str, str] = {}
+    lost: list[str] = []
     for term, piece in zip(evaluated.terms.values(), pieces, strict=True):
         if term.kind == "offset":
+            continue
+        if piece.shape[1] == 0:
+            lost.append(term.name)
             continue
         positions = tuple(range(len(names), len(names) + piece.shape[1]))
         names += list(term.labels)
@@ -173,7 +180,9 @@ def evaluate_columns(text: str, data: pd.DataFrame, namespace: Mapping[str, Any]
         references.update(_references(term))
     _check_finite(names, matrix)
     known = frozenset(namespace or ())
-    return Columns(text, tuple(names), matrix, tuple(terms), offset, references, known, evaluated)
+    return Columns(
+        text, tuple(names), matrix, tuple(terms), offset, references, tuple(lost), known, evaluated
+    )
 
 
 def evaluate_response(
@@ -201,7 +210,7 @@ def explained(text: str) -> Iterator[None]:
         ) from error
     except Exception as error:
         raise DataError(
-            f"'{text}' could not be evaluated: {error}",
+            f"'{text}' could not be evaluated: {str(error).rstrip('.')}",
             expected="an expression that gives a number or a level for every row",
             advice="check the columns' types, or make the column beforehand",
         ) from error

@@ -49,7 +49,9 @@ class Factor:
     def J(self) -> sparse.csr_array:
         """The (n, ℓ) indicator matrix, sparse."""
         n = len(self.codes)
-        return sparse.csr_array((np.ones(n), self.codes, np.arange(n + 1)), shape=(n, len(self.levels)))
+        return sparse.csr_array(
+            (np.ones(n), self.codes.copy(), np.arange(n + 1)), shape=(n, len(self.levels))
+        )
 
     def code_of(self, level: object) -> int:
         """The code of one level.
@@ -66,7 +68,7 @@ class Factor:
                 return matches[0]
         try:
             return int(self.levels.get_loc(wanted))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, pd.errors.InvalidIndexError):
             advice = near_matches(level, self.labels)
             if str(level) in self.labels:
                 kind = type(self.levels[0]).__name__
@@ -91,7 +93,9 @@ def level_index(data: pd.DataFrame, variables: tuple[str, ...]) -> pd.Index:
 
 
 def plain_values(column: pd.Series) -> pd.Series:
-    """A categorical's values in the type of its categories; any other column as it is."""
+    """A column's values in plain types, a categorical's in its categories'; objects if some are missing."""
+    if column.isna().any():
+        return column.astype(object)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.astype(column.cat.categories.dtype)
     return column
@@ -110,6 +114,7 @@ def factor_from(data: pd.DataFrame, variables: tuple[str, ...]) -> Factor:
         parts.append(levels)
         keys = keys * len(levels) + more
     if len(variables) == 1:
+        codes.flags.writeable = False
         return Factor(variables, codes, levels.rename(variables[0]))
     observed, codes = np.unique(keys, return_inverse=True)
     arrays = []
@@ -117,7 +122,9 @@ def factor_from(data: pd.DataFrame, variables: tuple[str, ...]) -> Factor:
         arrays.append(levels.take(observed % len(levels)))
         observed = observed // len(levels)
     combined = pd.MultiIndex.from_arrays(arrays[::-1], names=list(variables))
-    return Factor(variables, codes.astype(np.int64), combined)
+    codes = codes.astype(np.int64)
+    codes.flags.writeable = False
+    return Factor(variables, codes, combined)
 
 
 def _codes_of(column: pd.Series) -> tuple[np.ndarray, pd.Index]:

@@ -45,7 +45,7 @@ def as_frame(data: Any) -> pd.DataFrame:
         If it is none of these, or has no rows, or two columns of one name.
     """
     if isinstance(data, Mapping):
-        data = pd.DataFrame(dict(data))
+        data = _from_mapping(data)
     elif not isinstance(data, pd.DataFrame) and callable(getattr(data, "to_pandas", None)):
         data = data.to_pandas()
     if not isinstance(data, pd.DataFrame):
@@ -68,6 +68,17 @@ def as_frame(data: Any) -> pd.DataFrame:
             advice="rename or drop one of them",
         )
     return data
+
+
+def _from_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
+    try:
+        return pd.DataFrame(dict(data))
+    except ValueError as error:
+        raise DataError(
+            f"the mapping makes no table: {str(error).rstrip('.')}",
+            expected="columns of one length, with a value for each row",
+            advice="{'y': [1.0, 2.0], 'g': ['a', 'b']}",
+        ) from None
 
 
 def check_known(data: pd.DataFrame, variables: Iterable[str], also: Iterable[str] = ()) -> list[str]:
@@ -109,11 +120,13 @@ def complete_frame(
             complete &= ~np.isnan(values)
     rows = np.flatnonzero(complete)
     if len(rows) == 0:
-        worst = used.isna().sum().sort_values().index[-1] if len(variables) else next(iter(extra))
+        missing = {f"the column '{name}'": int(used[name].isna().sum()) for name in variables}
+        missing |= {name: int(np.isnan(v).sum()) for name, v in extra.items() if v is not None}
+        worst = max(missing, key=lambda name: missing[name])
         raise DataError(
             f"all {len(data)} rows have a missing value in some variable of the model",
             expected="at least some complete rows",
-            advice=f"look at the column '{worst}', which has the most",
+            advice=f"look at {worst}, with {missing[worst]} missing",
         )
     kept = used if len(rows) == len(used) else used.iloc[rows]
     plain = pd.DataFrame({name: _plain(kept[name]) for name in kept.columns}, index=kept.index)
@@ -161,15 +174,20 @@ def _plain(column: pd.Series, *, check: bool = True) -> pd.Series:
     """A column in a type that every expression can handle."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        if check and len(column.cat.categories) != column.nunique():
+        if len(column.cat.categories) != column.nunique():
             column = column.cat.remove_unused_categories()
         return column if column.dtype.ordered else column.cat.as_ordered()
-    if pd.api.types.is_bool_dtype(dtype):
+    if pd.api.types.is_complex_dtype(dtype):
+        raise DataError(
+            f"the column '{column.name}' has complex numbers",
+            expected="real numbers, text or categories",
+            advice="numpy.real or numpy.abs of it",
+        )
+    if pd.api.types.is_bool_dtype(dtype) and not column.isna().any():
         return column.astype(bool)
     if pd.api.types.is_numeric_dtype(dtype):
-        kind = np.int64 if pd.api.types.is_integer_dtype(dtype) else np.float64
-        values = column.to_numpy(dtype=kind)
-        if check and kind is np.float64 and not np.isfinite(values).all():
+        values = _numbers(column)
+        if check and values.dtype.kind == "f" and not np.isfinite(values).all():
             count = int((~np.isfinite(values)).sum())
             raise DataError(
                 f"the column '{column.name}' is infinite in {count} rows",
@@ -178,3 +196,11 @@ def _plain(column: pd.Series, *, check: bool = True) -> pd.Series:
             )
         return pd.Series(values, index=column.index, name=column.name)
     return column
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    """A numeric column as int64, uint64 or float64; missing values make it float64."""
+    if column.isna().any() or not pd.api.types.is_integer_dtype(column.dtype):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    unsigned = pd.api.types.is_unsigned_integer_dtype(column.dtype)
+    return column.to_numpy(dtype=np.uint64 if unsigned else np.int64)

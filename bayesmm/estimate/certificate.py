@@ -11,6 +11,8 @@ from bayesmm.estimate.optimise import Optimum
 
 DECREASE = 1e-6
 """Deviance units that a converged optimum may still be above its Newton step's end."""
+VANISHED = 1e-6
+"""A residual sd, relative to that of a fit without random effects, below which rounding is all there is."""
 SINGULAR = 1e-4
 """A relative standard deviation (units of σ, columns of size one) that counts as zero, as in lme4."""
 
@@ -34,7 +36,8 @@ class Certificate:
     hessian_eigenvalues
         (f,) of the Hessian in the free parameters, rising; all positive at a minimum.
     boundary_curvature
-        Derivative of the criterion in each variance that is held at zero; nonnegative at a minimum.
+        For each term on the boundary the least derivative of the criterion in a relative variance that could
+        be added to the term's; nonnegative, but for rounding, at a minimum.
     singular
         Whether some combination of random effects has zero variance.
     singular_directions
@@ -70,7 +73,7 @@ class Certificate:
         ]
         if len(self.boundary_curvature):
             slopes = ", ".join(f"{v:.3g}" for v in self.boundary_curvature)
-            lines.append(f"  slope of the criterion in the variances at zero {slopes}")
+            lines.append(f"  least slope of the criterion in a variance at zero {slopes}")
         lines.append(f"  {self.evaluations} evaluations, {len(self.restarts)} restarts")
         lines += [f"  {direction}" for direction in self.singular_directions]
         lines += [f"  {advice}" for advice in self.advice]
@@ -107,13 +110,19 @@ def certify(
         for text in singular_directions(term.label, term.columns, lam, user)
     )
     flat = len(eigenvalues) > 0 and eigenvalues[0] < 1e-7 * max(1.0, eigenvalues[-1])
-    saddle = (len(eigenvalues) > 0 and eigenvalues[0] < -1e-6 * max(1.0, eigenvalues[-1])) or (
-        len(optimum.boundary_curvature) > 0 and optimum.boundary_curvature.min() < -1e-6 * n
-    )
     advice: list[str] = []
-    if saddle:
+    if optimum.saddle:
         verdict = "Not converged: the search ended at a saddle point."
         advice.append("Try a simpler random-effects structure, and report this data set to us.")
+    elif optimum.relative_sigma < VANISHED:
+        verdict = (
+            "No estimate: the residual sd went to zero, and with it the digits of everything else "
+            f"(it is {optimum.relative_sigma:.1e} of the sd that the fixed effects leave)."
+        )
+        advice.append(
+            "The random effects explain the response exactly, or all but; look for a group with one value a "
+            "level."
+        )
     elif decrease > DECREASE:
         verdict = f"Not converged: the criterion could still fall by about {decrease:.1e}."
         advice.append("Rescale or centre predictors of very different size, or simplify the random effects.")
@@ -129,7 +138,7 @@ def certify(
     else:
         verdict = "Converged to a minimum inside the parameter space."
     return Certificate(
-        ok=not saddle and decrease <= DECREASE,
+        ok=not optimum.saddle and optimum.relative_sigma >= VANISHED and decrease <= DECREASE,
         verdict=verdict,
         advice=tuple(advice),
         expected_decrease=decrease,
@@ -159,7 +168,9 @@ def singular_directions(label: str, columns: tuple[str, ...], lam: np.ndarray, u
     if null == k:
         return [f"({label}): all variances are zero"]
     sds = np.sqrt(np.einsum("ij,ij->i", user, user))
-    zero = [columns[i] for i in range(k) if np.linalg.norm(lam[i]) <= SINGULAR]
+    # T of λ̃ = Tλ is lower triangular with the columns' sizes on its diagonal: what a sd makes in σ's units
+    made = sds * np.linalg.norm(lam, axis=1).max() / max(np.linalg.norm(user, axis=1).max(), 1e-300)
+    zero = [columns[i] for i in range(k) if made[i] <= SINGULAR]
     found = [f"({label}): the variance of {name} is zero" for name in zero]
     if len(zero) < null:
         alive = [i for i in range(k) if columns[i] not in zero]

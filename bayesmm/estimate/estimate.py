@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import Certificate
 from bayesmm.estimate.optimise import Optimum
 from bayesmm.estimate.summary import estimate_sheet
@@ -200,6 +201,12 @@ class Estimate:
         prob
             The probability of the Wald intervals β̂ ± z·se.
         """
+        if not 0 < prob < 1:
+            raise ModelError(
+                f"prob is {prob!r}",
+                expected="a probability between 0 and 1",
+                advice=f"prob={prob / 100:g}" if 1 < prob < 100 else "prob=0.95",
+            )
         return estimate_sheet(self, prob, float(stats.norm.ppf(0.5 + prob / 2)))
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bayesmm.estimate.certificate import certify
 from bayesmm.estimate.estimate import Estimate
 from bayesmm.estimate.optimise import minimise
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, one_thread
 from bayesmm.model import MixedModel
 
 
@@ -22,7 +22,8 @@ def fit(model: MixedModel, *, reml: bool = True, likelihood: MarginalLikelihood 
         The model's likelihood, if it has been formed already.
     """
     likelihood = likelihood or MarginalLikelihood(model.design)
-    optimum = minimise(likelihood, reml=reml)
-    solution = likelihood.solution(optimum.phi, reml=reml)
-    certificate = certify(optimum, model.design, likelihood.factors(optimum.phi), solution.factors)
+    with one_thread():
+        optimum = minimise(likelihood, reml=reml)
+        solution = likelihood.solution(optimum.phi, reml=reml)
+        certificate = certify(optimum, model.design, likelihood.factors(optimum.phi), solution.factors)
     return Estimate(model, reml, certificate, likelihood, optimum, solution)

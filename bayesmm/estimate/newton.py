@@ -1,9 +1,10 @@
 """A damped Newton search with lower bounds, for a handful of parameters and an expensive criterion.
 
-Each step solves (|B| + μD)s = −g on the parameters that are not held at a bound, with B close to the Hessian,
-|B| the matrix of its absolute eigenvalues (so that negative curvature pushes away, not towards), D its
-diagonal and μ a damping that falls while the criterion does what the quadratic promised (Marquardt 1963;
-Nocedal & Wright 2006, ch. 4). It stops when a further step would gain less than ``tolerance``.
+Each step minimises the quadratic g's + ½s'(|B| + μD)s within the bounds, with B close to the Hessian, |B| the
+matrix of its absolute eigenvalues (so that negative curvature pushes away, not towards), D its diagonal and μ
+a damping that falls while the criterion does what the quadratic promised (Marquardt 1963; Nocedal & Wright
+2006, ch. 4). Parameters that a step would take across their bound are put on it and the rest solved again.
+The search stops when a further step would gain less than ``tolerance``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]
 """Parameters → value, gradient (d,), approximate Hessian (d, d)."""
+LONGEST = 2.0
+"""No parameter changes by more than this many times its size (or than this, if it is below one half)."""
 
 
 def descend(
@@ -45,21 +48,17 @@ def descend(
     value, gradient, curvature = objective(x)
     damping = 1e-2
     for _ in range(max_evaluations):
-        free = ~((x <= lower) & (gradient >= 0))
-        if not free.any():
+        if not np.isfinite(value):
             return x
-        trial, predicted = _step(x, gradient, curvature, lower, free, damping)
+        trial, predicted = _step(x, gradient, curvature, lower, damping)
         if predicted < tolerance:
-            full, gain = _step(x, gradient, curvature, lower, free, 0.0)
-            if gain < tolerance:
+            trial, predicted = _step(x, gradient, curvature, lower, 0.0)
+            if predicted < tolerance:
                 return x
-            trial, predicted = full, gain
         new_value, new_gradient, new_curvature = objective(trial)
         if new_value <= value + 1e-13 * abs(value):
             gained = value - new_value
-            damping = (
-                damping / 10 if gained > 0.5 * predicted else damping * (1 if gained > 0.1 * predicted else 3)
-            )
+            damping *= 0.1 if gained > 0.5 * predicted else 1.0 if gained > 0.1 * predicted else 3.0
             x, value, gradient, curvature = trial, new_value, new_gradient, new_curvature
         else:
             damping = max(damping, 1e-3) * 5
@@ -69,24 +68,40 @@ def descend(
 
 
 def _step(
-    x: np.ndarray,
-    gradient: np.ndarray,
-    curvature: np.ndarray,
-    lower: np.ndarray,
-    free: np.ndarray,
-    damping: float,
+    x: np.ndarray, gradient: np.ndarray, curvature: np.ndarray, lower: np.ndarray, damping: float
 ) -> tuple[np.ndarray, float]:
     """The next point, within the bounds, and the decrease that the quadratic predicts."""
-    g, B = gradient[free], curvature[np.ix_(free, free)]
+    free = ~((x <= lower) & (gradient >= 0))
+    step = np.zeros_like(x)
+    if not free.any():
+        return x, 0.0
+    B = _positive(curvature[np.ix_(free, free)])
+    positive = np.zeros_like(curvature)
+    positive[np.ix_(free, free)] = B
+    damped = positive + damping * np.diag(np.diag(positive))
+    while free.any():
+        pushed = gradient[free] + damped[np.ix_(free, ~free)] @ step[~free]
+        step[free] = np.linalg.solve(damped[np.ix_(free, free)], -pushed)
+        across = free & (x + step < lower)
+        if not across.any():
+            break
+        step[across] = lower[across] - x[across]
+        free &= ~across
+    longest = np.max(np.abs(step) / np.maximum(np.abs(x), 0.5))
+    if longest > LONGEST:
+        step *= LONGEST / longest
+    predicted = -(gradient @ step + 0.5 * step @ positive @ step)
+    if predicted <= 0:  # putting parameters on their bounds has spoilt the step: go down the slope instead
+        step = np.maximum(-gradient / np.maximum(np.diag(damped), 1e-300), lower - x)
+        step[(x <= lower) & (gradient >= 0)] = 0.0
+        bend = step @ positive @ step
+        step *= min(1.0, -(gradient @ step) / bend) if bend > 0 else 1.0
+        predicted = -(gradient @ step + 0.5 * step @ positive @ step)
+    return np.maximum(x + step, lower), float(predicted)
+
+
+def _positive(B: np.ndarray) -> np.ndarray:
+    """|B|, the matrix with the absolute eigenvalues, none of them negligible."""
     values, vectors = np.linalg.eigh((B + B.T) / 2)
     values = np.maximum(np.abs(values), 1e-10 * max(np.abs(values).max(), 1e-300))
-    positive = (vectors * values) @ vectors.T
-    step = np.linalg.solve(positive + damping * np.diag(np.diag(positive)), -g)
-    longest = np.max(np.abs(step) / np.maximum(np.abs(x[free]), 0.5))
-    if longest > 2.0:
-        step *= 2.0 / longest
-    trial = x.copy()
-    trial[free] += step
-    trial = np.maximum(trial, lower)
-    moved = (trial - x)[free]
-    return trial, float(-(g @ moved + 0.5 * moved @ positive @ moved))
+    return (vectors * values) @ vectors.T

@@ -6,28 +6,40 @@ variance is optimal. Therefore
 
 - the first search keeps the diagonals above a small floor, off which the gradient can push them;
 - a diagonal that ends there, or tiny, is set to zero if that costs nothing;
-- at a zero diagonal the curvature is looked at instead, by a gradient just off the boundary: the derivative
-  of the criterion in the *variance*. Where it is negative the point is a saddle, and the search goes on from
-  a step into that direction (Kuhn–Tucker conditions on the cone of covariance matrices);
+- on the boundary the derivative S in the covariance λλ' decides: an optimum needs v'Sv ≥ 0 for every
+  direction v of effects (the Kuhn–Tucker conditions on the cone of covariance matrices). Where some v'Sv is
+  negative the point is a saddle, and the search goes on with a little variance in that direction;
 - at the end the Hessian, from differences of the gradient, says whether it is a minimum.
+
+A term with m rows a level can tell relative standard deviations of the order 1/√m, its *natural scale*; the
+floor, the probe and the steps off the boundary are in units of it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bayesmm.covariance import Covariance
 from bayesmm.estimate.newton import descend
 from bayesmm.likelihood import MarginalLikelihood
 
 TINY = 1e-4
 """A relative standard deviation (λ̃_ii, in units of σ) below which zero is tried."""
-FLOOR = 1e-2
+FLOOR = 0.03
 """The lower bound of diagonals in the first search: at zero the gradient couldn't push them off again."""
-PROBE = 1e-3
-"""How far off the boundary the curvature is looked at."""
+STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+"""Standard deviations that are tried when the boundary is left."""
+SADDLE = 1e-7
+"""A slope in a variance, per row, that counts as negative: what it could gain is of order 10⁻¹³ a level."""
 MAX_RESTARTS = 8
+CHEAP = 15_000
+"""Multiplications of one factorization up to which other minima are looked for."""
+SCAN = 256
+"""Points at which the criterion is scanned for them."""
+VALLEYS = 3
+"""How many other valleys are descended into."""
 DEAR = 1e8
 """Multiplications of one factorization beyond which the Hessian is made do with one-sided differences."""
 
@@ -49,8 +61,12 @@ class Optimum:
     hessian
         (f, f) on the free parameters.
     boundary_curvature
-        For each parameter at zero, half the derivative of the criterion in that relative variance, ≥ 0 at an
-        optimum; for an unstructured term with several, the smallest eigenvalue of the matrix of them.
+        For each term on the boundary, the least derivative of the criterion in a relative variance that
+        could be added to the term's; ≥ 0, but for rounding, at an optimum.
+    relative_sigma
+        σ̂ in units of the residual sd of a least-squares fit without random effects.
+    saddle
+        Whether there was still a direction downhill when the search gave up.
     starts
         Why the search was started again, one sentence each.
     evaluations
@@ -63,6 +79,8 @@ class Optimum:
     free: np.ndarray
     hessian: np.ndarray
     boundary_curvature: np.ndarray
+    relative_sigma: float
+    saddle: bool
     starts: tuple[str, ...]
     evaluations: int
 
@@ -91,25 +109,14 @@ def minimise(likelihood: MarginalLikelihood, *, reml: bool, start: np.ndarray | 
         (d,) internal parameters; by default every relative factor is the identity.
     """
     search = _Search(likelihood, reml)
-    phi = search.descend(likelihood.start if start is None else np.asarray(start, dtype=float), FLOOR)
-    starts: list[str] = []
-    while True:
-        settled = search.settle(phi)
-        if settled is not phi and search.free(settled).any():
-            settled = search.settle(search.descend(settled, 0.0))
-        elif settled is phi and (phi[search.nonnegative] <= FLOOR).any():
-            settled = search.settle(search.descend(phi, 0.0))
-        phi = settled
-        hessian, boundary = search.hessian(phi, search.free(phi)), search.boundary(phi)
-        escape = search.escape(phi, hessian, boundary)
-        if escape is not None and len(starts) < MAX_RESTARTS:
-            reason, onward = escape
-            better = search.descend(onward, 0.0)
-            if search.value(better) < search.value(phi) - 1e-9:
-                starts.append(reason)
-                phi = better
-                continue
-        return search.optimum(phi, hessian, boundary, tuple(starts))
+    best = search.local(likelihood.start if start is None else np.asarray(start, dtype=float))
+    if start is None and likelihood.layout.flops < CHEAP:
+        for other in search.other_starts(best.phi):
+            found = search.local(other)
+            if found.criterion < best.criterion - 1e-6:
+                reason = "from another start the search found a lower minimum"
+                best = replace(found, starts=(*best.starts, reason))
+    return replace(best, evaluations=search.evaluations)
 
 
 class _Search:
@@ -118,6 +125,7 @@ class _Search:
     def __init__(self, likelihood: MarginalLikelihood, reml: bool) -> None:
         self.evaluations = 0
         self.nonnegative = likelihood.nonnegative
+        self.natural = likelihood.natural
         self._likelihood = likelihood
         self._reml = reml
         self._seen: dict[bytes, tuple[float, np.ndarray]] = {}
@@ -133,38 +141,86 @@ class _Search:
         key = phi.tobytes()
         return self._seen[key][0] if key in self._seen else self._likelihood.criterion(phi, reml=self._reml)
 
-    def descend(self, phi: np.ndarray, floor: float) -> np.ndarray:
-        """Newton steps, diagonals at least ``floor``."""
+    def local(self, start: np.ndarray) -> Optimum:
+        """The minimum that a search from ``start`` comes to, saddles left behind."""
+        floor = np.where(self.nonnegative, FLOOR * self.natural, 0.0)
+        phi = self.descend(start, floor)
+        if (phi[self.nonnegative] <= 1.001 * floor[self.nonnegative]).any():
+            phi = self.descend(self.settle(phi, 1.001 * floor), np.zeros_like(phi))
+        starts: list[str] = []
+        while True:
+            settled = self.settle(phi, np.full(len(phi), TINY))
+            if (settled[self.nonnegative] == 0).sum() > (phi[self.nonnegative] == 0).sum():
+                settled = self.descend(settled, np.zeros_like(phi))
+            phi = settled
+            hessian, boundary = self.hessian(phi), self.boundary(phi)
+            escape = self.escape(phi, hessian, boundary)
+            given_up = len(starts) == MAX_RESTARTS
+            if escape is not None and not given_up:
+                reason, onward = escape
+                better = self.descend(onward, np.zeros_like(phi))
+                if self.value(better) < self.value(phi):
+                    starts.append(reason)
+                    phi = better
+                    continue
+            return self.optimum(phi, hessian, boundary, escape is not None and given_up, tuple(starts))
 
-        def objective(phi: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    def other_starts(self, best: np.ndarray) -> list[np.ndarray]:
+        """Points from which a descent may come to another minimum, the lowest first; usually none.
+
+        The criterion is scanned at points spread over all sizes of the factors. A point lies in another
+        valley if the straight way from it to the best minimum so far leads over a hill.
+        """
+        rng = np.random.default_rng(0)
+        size = self.natural * np.exp(rng.uniform(-2.0, np.log(10.0 / self.natural), (SCAN, len(best))))
+        scan = np.where(self.nonnegative, size, size * rng.choice((-1.0, 1.0), size.shape))
+        height = self._likelihood.criteria(scan, reml=self._reml)
+        low = scan[np.argsort(height)[: 4 * VALLEYS]]
+        along = np.linspace(0.0, 1.0, 17)[None, :, None]
+        way = low[:, None] + along * (best - low)[:, None]
+        heights = self._likelihood.criteria(way.reshape(-1, len(best)), reml=self._reml).reshape(len(low), -1)
+        beyond_a_hill = np.isfinite(heights[:, 0]) & (heights.max(axis=1) > heights[:, 0] + 1e-6)
+        return list(low[beyond_a_hill][:VALLEYS])
+
+    def descend(self, phi: np.ndarray, floor: np.ndarray) -> np.ndarray:
+        """Newton steps on the parameters of columns that aren't zero, diagonals at least ``floor``."""
+        free = self.free(phi) | (floor.max() > 0)
+        if not free.any():
+            return phi
+
+        def objective(part: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
             self.evaluations += 1
-            value, gradient, curvature = self._likelihood.with_curvature(phi, reml=self._reml)
-            self._seen[phi.tobytes()] = value, gradient
-            return value, gradient, curvature
+            at = phi.copy()
+            at[free] = part
+            value, gradient, curvature = self._likelihood.with_curvature(at, reml=self._reml)
+            self._seen[at.tobytes()] = value, gradient
+            return value, gradient[free], curvature[np.ix_(free, free)]
 
-        return descend(objective, phi, np.where(self.nonnegative, floor, -np.inf))
+        lower = np.where(self.nonnegative, floor, -np.inf)
+        found = phi.copy()
+        found[free] = descend(objective, phi[free], lower[free])
+        return found
 
-    def settle(self, phi: np.ndarray) -> np.ndarray:
-        """Canonical factors, with tiny diagonals at exactly zero where that costs nothing."""
-        phi = canonical(self._likelihood, phi, 0.0)
-        for small in (FLOOR * 1.001, TINY):
-            if (self.nonnegative & (phi > 0) & (phi <= small)).any():
-                zeroed = canonical(self._likelihood, phi, small)
-                if self.value(zeroed) <= self.value(phi) + 1e-9:
-                    return zeroed
+    def settle(self, phi: np.ndarray, small: np.ndarray) -> np.ndarray:
+        """Canonical factors, with diagonals up to ``small`` (d,) at exactly zero where that costs nothing."""
+        phi = self._canonical(phi, np.zeros_like(phi))
+        if (self.nonnegative & (phi > 0) & (phi <= small)).any():
+            zeroed = self._canonical(phi, small)
+            if self.value(zeroed) <= self.value(phi) + 1e-9:
+                return zeroed
         return phi
 
-    def hessian(self, phi: np.ndarray, free: np.ndarray) -> np.ndarray:
-        """(f, f) differences of the gradient, central ones unless an evaluation is dear.
+    def hessian(self, phi: np.ndarray) -> np.ndarray:
+        """(f, f) in the free parameters: differences of the gradient, central unless an evaluation is dear.
 
         The criterion is smooth across zero, so that a step may leave the parameter space.
         """
-        at = np.flatnonzero(free)
+        at = np.flatnonzero(self.free(phi))
         central = self._likelihood.layout.flops < DEAR
         here = np.zeros(len(at)) if central else self(phi)[1][at]
         rows = []
         for i in at:
-            h = 1e-4 * max(1.0, abs(phi[i]))
+            h = 1e-4 * max(self.natural[i], abs(phi[i]))
             step = np.zeros_like(phi)
             step[i] = h
             up = self(phi + step)[1][at]
@@ -172,66 +228,61 @@ class _Search:
         hessian = np.array(rows).reshape(len(at), len(at))
         return (hessian + hessian.T) / 2
 
-    def boundary(self, phi: np.ndarray) -> list[tuple[float, np.ndarray]]:
-        """For each term with zero diagonals: the least curvature over directions off the boundary, and that
-        direction (d,). One gradient for each zero."""
+    def boundary(self, phi: np.ndarray) -> list[tuple[float, int, np.ndarray]]:
+        """For each term on the boundary: the least slope v'Sv, the term, and v in its effects (k,)."""
+        on = []
+        for t, (at, structure) in enumerate(self._likelihood.blocks):
+            zero = structure.nonnegative & (phi[at] <= 0)
+            if zero.any():
+                on.append((t, structure, zero, structure.factor(phi[at])))
+        if not on:
+            return []
+        self.evaluations += 1
+        slopes = self._likelihood.covariance_slopes(phi, reml=self._reml)
         found = []
-        for at, structure in self._likelihood.blocks:
-            zeros = [
-                i for i, places in enumerate(structure.entries) if self._diagonal(places) and phi[at][i] == 0
-            ]
-            if not zeros:
-                continue
-            column = {structure.entries[i][0][1]: i for i in zeros}
-            curvature = np.zeros((len(zeros), len(zeros)))
-            for m, i in enumerate(zeros):
-                probe = phi.copy()
-                probe[at.start + i] = PROBE
-                gradient = self(probe)[1][at]
-                for r, j in enumerate(zeros[m:], start=m):
-                    place = (structure.entries[j][0][0], structure.entries[i][0][1])
-                    entry = next((e for e, p in enumerate(structure.entries) if place in p), None)
-                    if entry is not None:
-                        curvature[r, m] = curvature[m, r] = gradient[entry] / (2 * PROBE)
-            values, vectors = np.linalg.eigh(curvature)
-            if structure.correlated:
-                direction = np.zeros_like(phi)
-                first = min(column.values())
-                for value, i in zip(vectors[:, 0], zeros, strict=True):
-                    place = (structure.entries[i][0][0], structure.entries[first][0][1])
-                    entry = next(e for e, p in enumerate(structure.entries) if place in p)
-                    direction[at.start + entry] = value
-                if direction[at.start + first] < 0:
-                    direction = -direction
-                found.append((float(values[0]), direction))
-            else:
-                for m, i in enumerate(zeros):
-                    direction = np.zeros_like(phi)
-                    direction[at.start + i] = 1.0
-                    found.append((float(curvature[m, m]), direction))
+        for t, structure, zero, lam in on:
+            slope, direction = _least_slope(
+                structure, slopes[t], zero, lam, SADDLE * self._likelihood.cross.n
+            )
+            found.append((slope, t, direction))
         return found
 
     def escape(
-        self, phi: np.ndarray, hessian: np.ndarray, boundary: list[tuple[float, np.ndarray]]
+        self, phi: np.ndarray, hessian: np.ndarray, boundary: list[tuple[float, int, np.ndarray]]
     ) -> tuple[str, np.ndarray] | None:
         """A reason to search on and a point to start from, or None at a local minimum."""
         if boundary:
-            least, direction = min(boundary, key=lambda pair: pair[0])
-            if least < -1e-7 * max(1.0, abs(self._likelihood.cross.n)):
-                return "a variance at zero that wants to grow (saddle)", self._downhill(phi, direction)
+            least, t, direction = min(boundary, key=lambda entry: entry[0])
+            at, structure = self._likelihood.blocks[t]
+            if least < -SADDLE * self._likelihood.cross.n:
+                trials = []
+                for step in STEPS:
+                    v = step * self.natural[at.start] * direction
+                    lam = structure.factor(phi[at])
+                    trial = phi.copy()
+                    trial[at] = structure.parameters(
+                        _semidefinite_cholesky(lam @ lam.T + np.outer(v, v), 0.0)
+                    )
+                    if not structure.correlated:
+                        trial[at] = structure.parameters(np.sqrt(lam**2 + np.diag(v**2)))
+                    trials.append(trial)
+                return "a variance at zero that wants to grow (saddle)", min(trials, key=self.value)
         if hessian.size:
             values, vectors = np.linalg.eigh(hessian)
             if values[0] < -1e-6 * max(1.0, values[-1]):
                 direction = np.zeros_like(phi)
                 direction[self.free(phi)] = vectors[:, 0]
-                return "a direction of negative curvature (saddle)", self._downhill(phi, direction)
+                trials = [phi + sign * step * direction for step in STEPS for sign in (1.0, -1.0)]
+                bounded = [np.where(self.nonnegative, np.maximum(x, 0.0), x) for x in trials]
+                return "a direction of negative curvature (saddle)", min(bounded, key=self.value)
         return None
 
     def optimum(
         self,
         phi: np.ndarray,
         hessian: np.ndarray,
-        boundary: list[tuple[float, np.ndarray]],
+        boundary: list[tuple[float, int, np.ndarray]],
+        saddle: bool,
         starts: tuple[str, ...],
     ) -> Optimum:
         value, gradient = self(phi)
@@ -241,51 +292,69 @@ class _Search:
             gradient=gradient,
             free=self.free(phi),
             hessian=hessian,
-            boundary_curvature=np.array([least for least, _ in boundary]),
+            boundary_curvature=np.array([least for least, *_ in boundary]),
+            relative_sigma=self._likelihood.relative_sigma(phi, reml=self._reml),
+            saddle=saddle,
             starts=starts,
             evaluations=self.evaluations,
         )
 
-    def _downhill(self, phi: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """The best of a few steps along ± a direction."""
-        trials = [
-            np.where(self.nonnegative, np.maximum(phi + step * direction, 0.0), phi + step * direction)
-            for step in (0.01, 0.03, 0.1, 0.3, 1.0, -0.01, -0.03, -0.1, -0.3, -1.0)
-        ]
-        return min(trials, key=self.value)
-
     def free(self, phi: np.ndarray) -> np.ndarray:
-        """Parameters in columns of λ whose diagonal is not zero."""
+        """(d,) of bool: parameters in columns of λ whose diagonal is not zero."""
         free = np.ones(len(phi), dtype=bool)
         for at, structure in self._likelihood.blocks:
             dead = {
                 places[0][1]
-                for i, places in enumerate(structure.entries)
-                if self._diagonal(places) and phi[at][i] == 0
+                for places, value, diagonal in zip(
+                    structure.entries, phi[at], structure.nonnegative, strict=True
+                )
+                if diagonal and value == 0
             }
-            for i, places in enumerate(structure.entries):
-                free[at.start + i] = places[0][1] not in dead
+            free[at] = [places[0][1] not in dead for places in structure.entries]
         return free
 
-    @staticmethod
-    def _diagonal(places: tuple[tuple[int, int], ...]) -> bool:
-        return places[0][0] == places[0][1]
+    def _canonical(self, phi: np.ndarray, small: np.ndarray) -> np.ndarray:
+        """Parameters of the same covariances: diagonals nonnegative, columns zero where one is ≤ ``small``.
+
+        For a positive semi-definite λλ' it is the Cholesky factor in which a zero pivot's column is zero.
+        """
+        out = phi.copy()
+        for at, structure in self._likelihood.blocks:
+            lam, tolerance = structure.factor(phi[at]), float(small[at].max())
+            if not structure.correlated:
+                lam = np.abs(lam)
+                out[at] = structure.parameters(np.where(lam <= tolerance, 0.0, lam))
+            elif (np.diag(lam) <= tolerance).any():
+                out[at] = structure.parameters(_semidefinite_cholesky(lam @ lam.T, tolerance))
+        return out
 
 
-def canonical(likelihood: MarginalLikelihood, phi: np.ndarray, tolerance: float) -> np.ndarray:
-    """Parameters of the same covariances: diagonals nonnegative, columns zero where one is ≤ tolerance.
+def _least_slope(
+    structure: Covariance, S: np.ndarray, zero: np.ndarray, lam: np.ndarray, noise: float
+) -> tuple[float, np.ndarray]:
+    """The least v'Sv over unit directions v in which a structure can grow, and that v (k,).
 
-    For a positive semi-definite λλ' it is the Cholesky factor in which a zero pivot's column is zero.
+    Any direction where columns may correlate; single columns, or all at once, where they may not. In
+    directions that have variance already v'Sv is zero at an optimum, but for rounding: it is reported for
+    those that have none, unless some other direction goes down by more than the ``noise``.
     """
-    out = phi.copy()
-    for at, structure in likelihood.blocks:
-        lam = structure.factor(phi[at])
-        if not structure.correlated:
-            lam = np.abs(lam)
-            out[at] = structure.parameters(np.where(lam <= tolerance, 0.0, lam))
-        elif (np.diag(lam) <= tolerance).any():
-            out[at] = structure.parameters(_semidefinite_cholesky(lam @ lam.T, tolerance))
-    return out
+    if structure.correlated:
+        values, vectors = np.linalg.eigh(S)
+        if values[0] < -noise:
+            return float(values[0]), vectors[:, 0]
+        basis, sizes, _ = np.linalg.svd(lam)
+        null = basis[:, sizes <= 1e-8 * max(sizes[0], 1e-8)] if sizes[0] > 0 else np.eye(structure.k)
+        values, within = np.linalg.eigh(null.T @ S @ null)
+        return float(values[0]), null @ within[:, 0]
+    best = (np.inf, np.zeros(structure.k))
+    for places in (places for places, is_zero in zip(structure.entries, zero, strict=True) if is_zero):
+        columns = [row for row, _ in places]
+        slope = float(sum(S[r, r] for r in columns))
+        if slope < best[0]:
+            v = np.zeros(structure.k)
+            v[columns] = 1.0
+            best = (slope, v)
+    return best
 
 
 def _semidefinite_cholesky(G: np.ndarray, tolerance: float) -> np.ndarray:

@@ -5,6 +5,7 @@ from bayesmm.likelihood.factorization import Factorization
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 from bayesmm.likelihood.layout import Layout, layout_of
 from bayesmm.likelihood.marginal import MarginalLikelihood, Solution
+from bayesmm.likelihood.threads import one_thread
 
 __all__ = [
     "ConditionalDraws",
@@ -15,4 +16,5 @@ __all__ = [
     "Solution",
     "describe_blocks",
     "layout_of",
+    "one_thread",
 ]

@@ -85,6 +85,9 @@ class Factorization:
             self.log_det_M = self.log_det_C = self.r2 = np.nan
             return False
         pivots = np.diag(self._T)
+        if not np.isfinite(pivots).all():
+            self.log_det_M = self.log_det_C = self.r2 = np.nan
+            return False
         logs = 2.0 * np.log(pivots[:-1])
         self.log_det_M = log_det_head + float(np.sum(logs[: layout.q_tail]))
         self.log_det_C = float(np.sum(logs[layout.q_tail :]))

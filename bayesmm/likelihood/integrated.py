@@ -68,8 +68,10 @@ class IntegratedLikelihood:
     def log_density(self, phi: np.ndarray, log_sigma: float) -> tuple[float, np.ndarray, float]:
         """log p(y | φ, σ), its gradient in φ (d,) and its derivative in log σ."""
         f = self.likelihood.factorization
-        omega = self._omega(log_sigma)
-        if not f.update(self.likelihood.group_factors(phi), omega * self._ridge):
+        omega = float(self._omega(log_sigma))
+        if not 1e-200 < omega < 1e200 or not f.update(
+            self.likelihood.group_factors(phi), omega * self._ridge
+        ):
             return -np.inf, np.zeros(len(phi)), 0.0
         gradient = self.likelihood.pull_back(f.gradient(1.0 / omega, with_fixed=True))
         n, p = self.likelihood.cross.n, self.likelihood.cross.p
@@ -139,12 +141,15 @@ class IntegratedLikelihood:
             else:
                 with ThreadPoolExecutor(len(pieces)) as pool:
                     list(pool.map(work, pieces))
-        value = -0.5 * self._deviance(out[:, 0], out[:, 1], out[:, 2], omega)
+        with np.errstate(all="ignore"):
+            value = -0.5 * self._deviance(out[:, 0], out[:, 1], out[:, 2], omega)
+        value[~((omega > 1e-200) & (omega < 1e200))] = -np.inf
         return np.where(np.isfinite(value), value, -np.inf), draws
 
     def _omega(self, log_sigma: np.ndarray | float) -> np.ndarray:
         """σ² in the whitened units."""
-        return np.exp(2.0 * (log_sigma - np.log(self.likelihood.coordinates.scale)))
+        with np.errstate(over="ignore", under="ignore"):
+            return np.exp(2.0 * (log_sigma - np.log(self.likelihood.coordinates.scale)))
 
     def _deviance(
         self, log_det_M: np.ndarray, log_det_C: np.ndarray, r2: np.ndarray, omega: np.ndarray

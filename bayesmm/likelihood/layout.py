@@ -107,8 +107,8 @@ class Layout:
         The other groups, in the order of the tail's columns.
     tail_offset
         The first tail column of each group of ``tail``; X begins at ``q_tail``.
-    head, dense
-        The arrays.
+    head
+        The head's arrays.
     """
 
     cross: CrossProduct
@@ -116,7 +116,11 @@ class Layout:
     tail: tuple[int, ...]
     tail_offset: tuple[int, ...]
     head: Head
-    dense: Tail
+
+    @cached_property
+    def dense(self) -> Tail:
+        """The tail's arrays, made when they are first needed."""
+        return _dense(self.cross, self.tail, self.tail_offset)
 
     @property
     def q_tail(self) -> int:
@@ -151,7 +155,7 @@ def layout_of(cross: CrossProduct) -> Layout:
     sizes = [cross.groups[g].n_levels * cross.groups[g].k for g in tail]
     offsets = tuple(int(o) for o in np.concatenate([[0], np.cumsum(sizes)])[:-1])
     head = _head(cross, chain, tail, offsets)
-    return Layout(cross, chain, tail, offsets, head, _dense(cross, tail, offsets))
+    return Layout(cross, chain, tail, offsets, head)
 
 
 def nested_in(cross: CrossProduct, g: int, h: int) -> bool:

@@ -13,6 +13,7 @@ with σ profiled out, σ̂² = r²/n or r²/(n − p). All constants are include
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cho_solve
@@ -21,9 +22,14 @@ from bayesmm.covariance import Covariance
 from bayesmm.design.coordinates import coordinates_of
 from bayesmm.design.cross_product import cross_product
 from bayesmm.design.design import Design
+from bayesmm.likelihood.batch import evaluate_many
 from bayesmm.likelihood.blocks import check_memory
 from bayesmm.likelihood.factorization import Factorization
 from bayesmm.likelihood.layout import layout_of
+from bayesmm.likelihood.threads import one_thread
+
+PROBE = 1e-5
+"""How far off the boundary, in natural scales, the slope in a covariance is looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +103,14 @@ class MarginalLikelihood:
         """For each term, where its parameters lie and their structure."""
         return list(zip(self._slices, self._structures, strict=True))
 
+    @cached_property
+    def natural(self) -> np.ndarray:
+        """(d,) the relative standard deviations that m rows a level can tell, of the order 1/√m, by term."""
+        scale = np.empty(self.size)
+        for at, term in zip(self._slices, self.design.terms, strict=True):
+            scale[at] = np.sqrt(len(term.factor) / self.cross.n)
+        return scale
+
     @property
     def start(self) -> np.ndarray:
         """(d,) φ with every relative factor the identity."""
@@ -135,6 +149,27 @@ class MarginalLikelihood:
             return np.inf
         return self._criterion(reml)
 
+    def criteria(self, phi: np.ndarray, *, reml: bool) -> np.ndarray:
+        """(S,) the criterion at many points (S, d), in compiled code; +∞ where it can't be evaluated."""
+        f, layout, S = self.factorization, self.layout, len(phi)
+        p1, out = self.cross.p + 1, np.empty((S, 3))
+        with one_thread():
+            evaluate_many(
+                layout.head,
+                layout.dense,
+                f.k_group,
+                f.u_start,
+                layout.q_tail,
+                self.group_factors_many(phi),
+                np.zeros((p1, p1)),
+                np.ones(S),
+                np.zeros((0, 0)),
+                out,
+                np.zeros((0, 0)),
+            )
+        values = self._value(out[:, 0], out[:, 1], out[:, 2], reml)
+        return np.where(np.isfinite(values), values, np.inf)
+
     def criterion_and_gradient(self, phi: np.ndarray, *, reml: bool) -> tuple[float, np.ndarray]:
         """The criterion at φ and its gradient (d,), which is valid at singular λ too."""
         if not self._update(phi):
@@ -143,6 +178,10 @@ class MarginalLikelihood:
         by_group = f.gradient(self._degrees(reml) / f.r2, with_fixed=reml)
         gradient = self.pull_back(by_group)
         return self._criterion(reml), gradient
+
+    def relative_sigma(self, phi: np.ndarray, *, reml: bool) -> float:
+        """σ̂ at φ, in units of the residual sd of a least-squares fit without random effects."""
+        return float(np.sqrt(self.factorization.r2 / self._degrees(reml))) if self._update(phi) else 0.0
 
     def with_curvature(self, phi: np.ndarray, *, reml: bool) -> tuple[float, np.ndarray, np.ndarray]:
         """The criterion, its gradient (d,), and a matrix (d, d) close to its Hessian.
@@ -155,6 +194,8 @@ class MarginalLikelihood:
         h_p = (E_pλ' + λE_p')v, w_p = Zh_p, and S the derivative in λλ', from ∂f/∂λ = 2Sλ. It costs one
         forward substitution a parameter and no trace; it equals the Hessian's expectation at the optimum.
         """
+        near = self._off_boundary(phi)
+        slopes = None if near is phi else self.covariance_slopes(phi, reml=reml)
         if not self._update(phi):
             return np.inf, np.zeros(len(phi)), np.eye(len(phi))
         f, m = self.factorization, self._degrees(reml)
@@ -172,12 +213,28 @@ class MarginalLikelihood:
                 for place in places:
                     E[place] = 1.0
                 h[g][:, at, p] = v[g][:, at] @ (E @ lam.T + lam @ E.T)
-            if np.diag(lam).min() > 1e-3:
-                S = 0.5 * by_group[g, at, at] @ np.linalg.inv(lam)
-                correction[self._slices[t], self._slices[t]] = _factor_curvature(structure, (S + S.T) / 2)
+            S = slopes[t] if slopes is not None else _covariance_slope(by_group[g, at, at], lam)
+            correction[self._slices[t], self._slices[t]] = _factor_curvature(structure, S)
         slope = sum(np.einsum("lkp,lk->p", a, b) for a, b in zip(h, v, strict=True))
         information = f.residual_products(h) / omega - np.outer(slope, slope) / (m * omega**2)
         return self._criterion(reml), self.pull_back(by_group), information + correction
+
+    def covariance_slopes(self, phi: np.ndarray, *, reml: bool) -> list[np.ndarray]:
+        """For each term S (k, k), the criterion's derivative in its relative covariance λ̃λ̃'.
+
+        For a small change of it by a matrix Δ the criterion changes by tr(SΔ). Taken from ∂f/∂λ = 2Sλ, so
+        that λ has to be invertible; a boundary is looked at from close by, where nothing cancels.
+        """
+        phi = self._off_boundary(phi)
+        self._update(phi)
+        f = self.factorization
+        by_group = f.gradient(self._degrees(reml) / f.r2, with_fixed=reml)
+        slopes = []
+        for t, lam in enumerate(self.factors(phi)):
+            g, start = self._place[t]
+            at = slice(start, start + len(lam))
+            slopes.append(_covariance_slope(by_group[g, at, at], lam))
+        return slopes
 
     def log_r2_gradient(self, phi: np.ndarray) -> np.ndarray:
         """(d,) ∂ log r²/∂φ: how the profiled log σ̂² moves with the other parameters."""
@@ -203,9 +260,12 @@ class MarginalLikelihood:
         for t, lam in enumerate(factors):
             g, start = self._place[t]
             effects.append(coordinates.scale * by_group[g][:, start : start + len(lam)] @ lam.T)
+        theta = self.external(phi)
+        for array in (theta, *factors, *effects):
+            array.flags.writeable = False
         return Solution(
             criterion=self._criterion(reml),
-            theta=self.external(phi),
+            theta=theta,
             factors=factors,
             sigma=float(sigma),
             beta=coordinates.beta(z[self.layout.q_tail : -1]),
@@ -266,6 +326,11 @@ class MarginalLikelihood:
         """The group of a term, and where its columns begin there."""
         return self._place[term]
 
+    def _off_boundary(self, phi: np.ndarray) -> np.ndarray:
+        """φ itself, or, if a diagonal is all but zero, a point just off the boundary."""
+        low = self.nonnegative & (np.abs(phi) < PROBE * self.natural)
+        return np.where(low, PROBE * self.natural, phi) if low.any() else phi
+
     def _update(self, phi: np.ndarray) -> bool:
         return self.factorization.update(self.group_factors(phi))
 
@@ -273,12 +338,23 @@ class MarginalLikelihood:
         return self.cross.n - self.cross.p if reml else self.cross.n
 
     def _criterion(self, reml: bool) -> float:
-        f, coordinates, m = self.factorization, self.coordinates, self._degrees(reml)
-        value = f.log_det_M + m * (1.0 + np.log(2.0 * np.pi * f.r2 / m))
-        value += 2.0 * m * np.log(coordinates.scale) - coordinates.sum_log_weights
-        if reml:
-            value += f.log_det_C + 2.0 * coordinates.log_det_R
-        return float(value)
+        f = self.factorization
+        return float(self._value(f.log_det_M, f.log_det_C, f.r2, reml))
+
+    def _value(
+        self, log_det_M: np.ndarray | float, log_det_C: np.ndarray | float, r2: np.ndarray | float, reml: bool
+    ) -> np.ndarray:
+        """The criterion in the user's units, from what a factorization says."""
+        coordinates, m = self.coordinates, self._degrees(reml)
+        value = log_det_M + m * (1.0 + np.log(2.0 * np.pi * r2 / m))
+        value = value + 2.0 * m * np.log(coordinates.scale) - coordinates.sum_log_weights
+        return value + log_det_C + 2.0 * coordinates.log_det_R if reml else value
+
+
+def _covariance_slope(gradient: np.ndarray, lam: np.ndarray) -> np.ndarray:
+    """S (k, k) from ∂f/∂λ = 2Sλ."""
+    S = 0.5 * gradient @ np.linalg.inv(lam)
+    return (S + S.T) / 2
 
 
 def _factor_curvature(structure: Covariance, S: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""LAPACK on one thread.
+"""BLAS and LAPACK on one thread.
 
-The tail's factorization takes milliseconds and is called in a loop. On two threads it gains a quarter when
-the machine is idle and loses a factor of ten when it isn't, because BLAS threads wait for each other by
-spinning; chains and bootstraps make better use of the other cores.
+A fit is a loop of small solves and, with crossed factors, factorizations of milliseconds. On two threads the
+large ones gain a quarter when the machine is idle, and all lose a factor of ten when it isn't, because BLAS
+threads wait for each other by spinning. Chains and bootstraps make better use of the other cores.
 """
 
 from __future__ import annotations

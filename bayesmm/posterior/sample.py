@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesmm.errors import ModelError, near_matches
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, one_thread
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import build_tree
 from bayesmm.posterior.marginal import MarginalDraws, run_marginal, unfit_for_marginal
@@ -88,9 +88,9 @@ def sample(
     if method != "nuts":
         note = unfit_for_marginal(model)
         if note is None:
-            drawn = run_marginal(
-                model, likelihood, draws=draws, chains=chains, seed=seed, cores=cores or os.cpu_count() or 1
-            )
+            with one_thread():
+                threads = cores or os.cpu_count() or 1
+                drawn = run_marginal(model, likelihood, draws=draws, chains=chains, seed=seed, cores=threads)
             if drawn.trusted or method == "marginal":
                 return _from_marginal(model, drawn, seed)
             note = f"its importance weights can't be trusted (k̂ {drawn.khat:.2f})"

@@ -30,7 +30,8 @@ def run(monkeypatch, capsys):
 
 
 def test_the_installed_command_ends_with_the_exit_code_of_its_error():
-    code = "import sys; sys.argv[1:] = ['fit', 'y ~ 1 + (1 | g)', 'nowhere.csv']; from bayesmm.cli import main; main()"
+    arguments = ["fit", "y ~ 1 + (1 | g)", "nowhere.csv"]
+    code = f"import sys; sys.argv[1:] = {arguments}; from bayesmm.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("bayesmm: there is no file")

@@ -194,7 +194,6 @@ def test_the_arrays_of_a_design_are_read_only(frame: pd.DataFrame):
     assert {name for name, array in arrays.items() if array.flags.writeable} == set()
 
 
-@pytest.mark.xfail(strict=True, reason="codes can be written to, and J shares their memory")
 def test_the_codes_of_a_factor_cannot_be_changed(frame: pd.DataFrame):
     factor = build_design(FORMULA, frame).terms[0].factor
     before = factor.codes.copy()

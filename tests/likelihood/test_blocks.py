@@ -45,7 +45,6 @@ def test_a_dense_block_beyond_the_memory_is_refused(monkeypatch: pytest.MonkeyPa
         assert words in str(error.value)
 
 
-@pytest.mark.xfail(strict=True, reason="layout_of makes the dense matrix before check_memory looks")
 def test_it_is_refused_before_it_is_allocated(monkeypatch: pytest.MonkeyPatch):
     d = crossed(2500)
     pretend_small_memory(monkeypatch)
