@@ -33,6 +33,10 @@ STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Standard deviations that are tried when the boundary is left."""
 SADDLE = 1e-7
 """A slope in a variance, per row, that counts as negative: what it could gain is of order 10⁻¹³ a level."""
+SMALL = 0.1
+"""A direction's standard deviation, in natural scales, small enough to try zero in its place."""
+UNFINISHED = 1e-6
+"""A gradient, in units of √n over a natural scale, from which the search is finished with the Hessian."""
 MAX_RESTARTS = 8
 CHEAP = 15_000
 """Multiplications of one factorization up to which other minima are looked for."""
@@ -152,7 +156,7 @@ class _Search:
             settled = self.settle(phi, np.full(len(phi), TINY))
             if (settled[self.nonnegative] == 0).sum() > (phi[self.nonnegative] == 0).sum():
                 settled = self.descend(settled, np.zeros_like(phi))
-            phi = settled
+            phi = self.finish(self.try_boundary(settled))
             hessian, boundary = self.hessian(phi), self.boundary(phi)
             escape = self.escape(phi, hessian, boundary)
             given_up = len(starts) == MAX_RESTARTS
@@ -201,6 +205,51 @@ class _Search:
         found[free] = descend(objective, phi[free], lower[free])
         return found
 
+    def try_boundary(self, phi: np.ndarray) -> np.ndarray:
+        """The better of φ and where a search without its small directions of variation comes to.
+
+        Near a singular λ the criterion's valley is narrow and bent, above all where the first pivot is tiny
+        and the rows below it aren't; steps along it are short. On the boundary there is no such valley.
+        """
+        reduced = phi.copy()
+        for at, structure in self._likelihood.blocks:
+            lam, small = structure.factor(phi[at]), SMALL * self.natural[at.start]
+            if structure.correlated:
+                left, sizes, _ = np.linalg.svd(lam)
+                kept = (left * np.where(sizes < small, 0.0, sizes))[:, sizes >= small]
+                if kept.shape[1] < np.linalg.matrix_rank(lam):
+                    reduced[at] = structure.parameters(_semidefinite_cholesky(kept @ kept.T, 1e-6))
+            else:
+                reduced[at] = structure.parameters(np.where(lam < small, 0.0, lam))
+        if (reduced == phi).all():
+            return phi
+        reduced = self.descend(reduced, np.zeros_like(phi))
+        return reduced if self.value(reduced) <= self.value(phi) else phi
+
+    def finish(self, phi: np.ndarray) -> np.ndarray:
+        """More steps with the Hessian itself, where the average information has not led to the minimum.
+
+        That is near a singular λ with a tiny pivot, where the two differ.
+        """
+        free = self.free(phi)
+        if not free.any() or self._likelihood.layout.flops > DEAR:
+            return phi
+        gradient = self(phi)[1][free]
+        scale = np.sqrt(self._likelihood.cross.n) / self.natural[free]
+        if np.all(np.abs(gradient) < UNFINISHED * scale):
+            return phi
+
+        def objective(part: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+            at = phi.copy()
+            at[free] = part
+            value, gradient = self(at)
+            return value, gradient[free], self.hessian(at, free)
+
+        lower = np.where(self.nonnegative, 0.0, -np.inf)
+        found = phi.copy()
+        found[free] = descend(objective, phi[free], lower[free], max_evaluations=30)
+        return found
+
     def settle(self, phi: np.ndarray, small: np.ndarray) -> np.ndarray:
         """Canonical factors, with diagonals up to ``small`` (d,) at exactly zero where that costs nothing."""
         phi = self._canonical(phi, np.zeros_like(phi))
@@ -210,12 +259,13 @@ class _Search:
                 return zeroed
         return phi
 
-    def hessian(self, phi: np.ndarray) -> np.ndarray:
-        """(f, f) in the free parameters: differences of the gradient, central unless an evaluation is dear.
+    def hessian(self, phi: np.ndarray, free: np.ndarray | None = None) -> np.ndarray:
+        """(f, f) in the free parameters (or those given), from differences of the gradient.
 
-        The criterion is smooth across zero, so that a step may leave the parameter space.
+        They are central unless an evaluation is dear. The criterion is smooth across zero, so that a step may
+        leave the parameter space.
         """
-        at = np.flatnonzero(self.free(phi))
+        at = np.flatnonzero(self.free(phi) if free is None else free)
         central = self._likelihood.layout.flops < DEAR
         here = np.zeros(len(at)) if central else self(phi)[1][at]
         rows = []

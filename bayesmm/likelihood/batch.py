@@ -11,7 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from bayesmm.likelihood.kernels import back_substitute, eliminate_head, fill_head, fill_tail
+from bayesmm.likelihood.elimination import back_substitute, eliminate_head, fill_head, fill_tail
 from bayesmm.likelihood.layout import Head, Tail
 
 SMALL = 48

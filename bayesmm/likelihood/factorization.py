@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
-import numba
 import numpy as np
 from scipy.linalg.blas import dger, dtrsv
 from scipy.linalg.lapack import dpotrf, dpotri, dtrtrs
 
-from bayesmm.likelihood import kernels
+from bayesmm.likelihood import elimination, inversion
 from bayesmm.likelihood.layout import Layout
 from bayesmm.likelihood.threads import one_thread
 
@@ -74,11 +73,11 @@ class Factorization:
         """
         layout, head = self.layout, self.layout.head
         self._lam = lam
-        kernels.fill_tail(layout.dense, lam, self._T)
+        elimination.fill_tail(layout.dense, lam, self._T)
         if ridge is not None:
             self._T[layout.q_tail :, layout.q_tail :] += ridge
-        kernels.fill_head(head, lam, self.k_group, self._D, self._W)
-        log_det_head = kernels.eliminate_head(head, self._D, self._W, self._T)
+        elimination.fill_head(head, lam, self.k_group, self._D, self._W)
+        log_det_head = elimination.eliminate_head(head, self._D, self._W, self._T)
         with self._lapack():
             _, info = dpotrf(self._T.T, lower=0, clean=0, overwrite_a=1)
         if info != 0 or not np.isfinite(log_det_head):
@@ -152,12 +151,12 @@ class Factorization:
         u, z = self.solve()
         P_tail = self._invert(with_fixed=with_fixed)
         gradient = np.zeros_like(self._lam)
-        kernels.contract_head(
+        inversion.contract_head(
             head, self.u_start, self._lam, self.k_group, self._PD, self._PW, kappa, u, z, gradient
         )
         if layout.tail:
             Q = dger(kappa, z, z, a=P_tail.T, overwrite_a=1).T
-            kernels.contract_tail(layout.dense, self._lam, self.k_group, Q, gradient)
+            inversion.contract_tail(layout.dense, self._lam, self.k_group, Q, gradient)
         return 2.0 * gradient
 
     def score_residuals(self) -> list[np.ndarray]:
@@ -195,7 +194,7 @@ class Factorization:
             at += len(scaled[g])
         for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
             tail[offset : offset + len(scaled[g])] = scaled[g]
-        kernels.forward_substitute(layout.head, self.u_start, self._D, self._W, head, tail)
+        elimination.forward_substitute(layout.head, self.u_start, self._D, self._W, head, tail)
         reduced, _ = dtrtrs(self._T.T, tail, lower=0, trans=1)
         reduced = reduced[:-1]
         return products - head.T @ head - reduced.T @ reduced
@@ -205,7 +204,7 @@ class Factorization:
         cross = self.layout.cross
         out = [np.einsum("lab,lbx->lax", A, columns) for A, columns in zip(cross.diagonal, h, strict=True)]
         for (g, j), pair in cross.pairs.items():
-            kernels.multiply_blocks(pair.values, pair.rows, pair.columns, h[g], h[j], out[g], out[j])
+            inversion.multiply_blocks(pair.values, pair.rows, pair.columns, h[g], h[j], out[g], out[j])
         return out
 
     def _lapack(self) -> AbstractContextManager:
@@ -213,7 +212,7 @@ class Factorization:
         return one_thread() if self.layout.size > 64 else nullcontext()
 
     def _extend(self, z: np.ndarray, u: np.ndarray) -> np.ndarray:
-        kernels.back_substitute(self.layout.head, self.u_start, self._D, self._W, z, u)
+        elimination.back_substitute(self.layout.head, self.u_start, self._D, self._W, z, u)
         return u
 
     def _invert(self, *, with_fixed: bool) -> np.ndarray:
@@ -226,19 +225,6 @@ class Factorization:
         if size:
             with self._lapack():
                 inverse, _ = dpotri(np.array(self._T.T[:size, :size], order="F"), lower=0, overwrite_c=1)
-            _mirror(inverse.T, P_tail)
-        kernels.invert_head(head, self._D, self._W, P_tail, self._PD, self._PW)
+            inversion.mirror(inverse.T, P_tail)
+        inversion.invert_head(head, self._D, self._W, P_tail, self._PD, self._PW)
         return P_tail
-
-
-@numba.njit(cache=True)
-def _mirror(lower: np.ndarray, out: np.ndarray) -> None:
-    """Copy a lower triangle and its mirror image into the corner of ``out``, tile by tile."""
-    n, tile = lower.shape[0], 32
-    for i0 in range(0, n, tile):
-        for j0 in range(0, i0 + 1, tile):
-            for i in range(i0, min(i0 + tile, n)):
-                for j in range(j0, min(j0 + tile, i + 1)):
-                    value = lower[i, j]
-                    out[i, j] = value
-                    out[j, i] = value

@@ -97,7 +97,7 @@ def time_lmer(case: Case, repeat: int) -> dict[str, float] | None:
                     lme4::lmer({case.formula}, d, REML = {str(case.reml).upper()})))
             )[["elapsed"]]
             g <- gc()
-            cat(sprintf('{{"seconds": %g, "criterion": %.10g, "memory_mb": %g}}',
+            cat(sprintf('{{"seconds": %g, "criterion": %.15g, "memory_mb": %g}}',
                 median(if ({repeat} > 1) s[-1] else s), -2 * as.numeric(logLik(m)), sum(g[, 6])))
         """
         done = subprocess.run(["Rscript", "-e", script], capture_output=True, text=True)
