@@ -177,8 +177,7 @@ def _rows(posterior: Posterior, estimate: Estimate) -> Iterator[_Row]:
         for effect in term_names.effects:
             labels = _labels(names, effect.sd, effect.expr_dim)
             for i, (label, column) in enumerate(zip(labels, effect.positions, strict=True)):
-                owner = names.parameters if not term_names.sd_shared else None
-                prior = priors[effect.sd] if owner is not None else priors[term_names.effects[0].sd]
+                prior = priors[term_names.effects[0].sd if term_names.sd_shared else effect.sd]
                 x = _component(draws[effect.sd], effect.expr_dim, i)
                 log_prior = _log_prior(prior, x, i if effect.expr_dim else None, len(labels))
                 zero = sd[column] <= 1e-4 * estimate.sigma * _unit(term.Xi[:, column])

@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import Certificate
@@ -207,7 +206,17 @@ class Estimate:
                 expected="a probability between 0 and 1",
                 advice=f"prob={prob / 100:g}" if 1 < prob < 100 else "prob=0.95",
             )
-        return estimate_sheet(self, prob, float(stats.norm.ppf(0.5 + prob / 2)))
+        return estimate_sheet(
+            self.model.design,
+            self.certificate,
+            method=self.method,
+            criterion=self.criterion,
+            npar=self.npar,
+            varcorr=self.varcorr,
+            beta=self.beta,
+            se=self.se,
+            prob=prob,
+        )
 
     def __repr__(self) -> str:
         return str(self.summary())

@@ -2,56 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
+from bayesmm.design import Design
+from bayesmm.estimate.certificate import Certificate
 from bayesmm.sheet import Sheet, Table
 
-if TYPE_CHECKING:
-    from bayesmm.estimate.estimate import Estimate
 
-
-def estimate_sheet(estimate: Estimate, prob: float, z: float) -> Sheet:
-    """Lay out an estimate; ``z`` is the normal quantile that belongs to ``prob``."""
-    design = estimate.model.design
+def estimate_sheet(
+    design: Design,
+    certificate: Certificate,
+    *,
+    method: str,
+    criterion: float,
+    npar: int,
+    varcorr: pd.DataFrame,
+    beta: pd.Series,
+    se: pd.Series,
+    prob: float,
+) -> Sheet:
+    """Lay out an estimate; ``prob`` is the probability of the Wald intervals β̂ ± z·se."""
     groups = "; ".join(f"{name}, {len(factor)} levels" for name, factor in design.factors.items())
     rows = f"{design.n}" + (f" ({design.n_dropped} dropped: missing values)" if design.n_dropped else "")
+    aic, bic = criterion + 2 * npar, criterion + npar * np.log(design.n)
     facts = [
         ("Formula", str(design.formula)),
-        ("Criterion", f"{estimate.method}, −2 log-likelihood {estimate.criterion:.4f}"),
+        ("Criterion", f"{method}, −2 log-likelihood {criterion:.4f}"),
         ("Rows", rows),
         ("Groups", groups),
-        ("AIC, BIC", f"{estimate.aic:.2f}, {estimate.bic:.2f} ({estimate.npar} parameters)"),
+        ("AIC, BIC", f"{aic:.2f}, {bic:.2f} ({npar} parameters)"),
     ]
     references = ", ".join(f"{name} = {level}" for name, level in design.fixed.references.items())
     if references:
         facts.append(("Reference", references))
     if design.aliased:
         facts.append(("Aliased", ", ".join(design.aliased) + " (dropped)"))
-    notes = (str(estimate.certificate.verdict), *estimate.certificate.singular_directions)
     return Sheet(
-        title=f"Linear mixed model fitted by {estimate.method}",
+        title=f"Linear mixed model fitted by {method}",
         facts=tuple(facts),
         tables=(
-            Table("Random effects", _variance_table(estimate)),
-            Table("Fixed effects", _fixed_table(estimate, prob, z)),
+            Table("Random effects", _variance_table(varcorr)),
+            Table("Fixed effects", _fixed_table(beta, se, prob)),
         ),
-        notes=notes,
+        notes=(certificate.verdict, *certificate.singular_directions),
     )
 
 
-def _variance_table(estimate: Estimate) -> pd.DataFrame:
+def _variance_table(varcorr: pd.DataFrame) -> pd.DataFrame:
     rows, index = [], []
-    for row in estimate.varcorr.itertuples():
+    for row in varcorr.itertuples():
         if row.term2 is not None:
             continue
         index.append("Residual" if row.term1 is None else f"{row.group}: {row.term1}")
         rows.append([row.vcov, row.sdcor])
     frame = pd.DataFrame(rows, index=index, columns=["variance", "sd"])
     correlations = [""] * len(rows)
-    for row in estimate.varcorr.itertuples():
+    for row in varcorr.itertuples():
         if row.term2 is not None:
             at = index.index(f"{row.group}: {row.term2}")
             text = "undefined" if np.isnan(row.sdcor) else f"{row.sdcor:+.3f}"
@@ -61,9 +69,8 @@ def _variance_table(estimate: Estimate) -> pd.DataFrame:
     return frame
 
 
-def _fixed_table(estimate: Estimate, prob: float, z: float) -> pd.DataFrame:
-    beta, se = estimate.beta, estimate.se
-    percent = f"{100 * prob:g}%"
+def _fixed_table(beta: pd.Series, se: pd.Series, prob: float) -> pd.DataFrame:
+    percent, z = f"{100 * prob:g}%", float(ndtri(0.5 + prob / 2))
     return pd.DataFrame(
         {
             "estimate": beta,
