@@ -96,19 +96,12 @@ def model_sheet(model: MixedModel) -> Sheet:
     import pandas as pd
 
     design = model.design
-    rows = f"{design.n}" + (f" ({design.n_dropped} dropped: missing values)" if design.n_dropped else "")
-    references = ", ".join(f"{name} = {level}" for name, level in design.fixed.references.items())
     facts = [
         ("Formula", str(design.formula)),
         ("Family", f"{model.family.name}, {model.family.link} link"),
-        ("Rows", rows),
         ("X", f"{design.n} × {design.p}: {', '.join(design.names)}"),
         ("Z", f"{design.n} × {design.q}"),
     ]
-    if references:
-        facts.append(("Reference", references))
-    if design.aliased:
-        facts.append(("Aliased", ", ".join(design.aliased) + " (dropped)"))
     terms = pd.DataFrame(
         {
             "columns": [", ".join(term.columns) for term in design.terms],
@@ -123,6 +116,6 @@ def model_sheet(model: MixedModel) -> Sheet:
     )
     return Sheet(
         title="Linear mixed model",
-        facts=tuple(facts),
+        facts=(*facts, *design.facts.items()),
         tables=(Table("Random terms", terms), Table("Priors", priors)),
     )

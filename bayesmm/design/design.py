@@ -116,6 +116,15 @@ class Design:
         """The grouping factors by name, each once."""
         return {term.group: term.factor for term in self.terms}
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a reader of any result has to know: rows used and dropped, references, aliased columns."""
+        rows = f"{self.n}" + (f" ({self.n_dropped} dropped: missing values)" if self.n_dropped else "")
+        references = ", ".join(f"{name} = {level}" for name, level in self.fixed.references.items())
+        aliased = f"{', '.join(self.aliased)} (dropped)" if self.aliased else ""
+        found = {"Rows": rows, "Reference": references, "Aliased": aliased}
+        return {label: text for label, text in found.items() if text}
+
     def terms_of(self, group: str) -> tuple[RandomTerm, ...]:
         """The random terms of one grouping factor.
 

@@ -25,23 +25,16 @@ def estimate_sheet(
 ) -> Sheet:
     """Lay out an estimate; ``prob`` is the probability of the Wald intervals β̂ ± z·se."""
     groups = "; ".join(f"{name}, {len(factor)} levels" for name, factor in design.factors.items())
-    rows = f"{design.n}" + (f" ({design.n_dropped} dropped: missing values)" if design.n_dropped else "")
     aic, bic = criterion + 2 * npar, criterion + npar * np.log(design.n)
     facts = [
         ("Formula", str(design.formula)),
         ("Criterion", f"{method}, −2 log-likelihood {criterion:.4f}"),
-        ("Rows", rows),
         ("Groups", groups),
         ("AIC, BIC", f"{aic:.2f}, {bic:.2f} ({npar} parameters)"),
     ]
-    references = ", ".join(f"{name} = {level}" for name, level in design.fixed.references.items())
-    if references:
-        facts.append(("Reference", references))
-    if design.aliased:
-        facts.append(("Aliased", ", ".join(design.aliased) + " (dropped)"))
     return Sheet(
         title=f"Linear mixed model fitted by {method}",
-        facts=tuple(facts),
+        facts=(*facts, *design.facts.items()),
         tables=(
             Table("Random effects", _variance_table(varcorr)),
             Table("Fixed effects", _fixed_table(beta, se, prob)),
