@@ -126,9 +126,10 @@ def test_a_prior_without_a_finite_start(method):
     assert "backtrace" not in str(caught.value)
 
 
-def test_names_with_commas_and_slashes_are_sampled():
+@pytest.mark.parametrize("method", ["marginal", "nuts"])
+def test_names_with_commas_and_slashes_are_sampled(method):
     model = model_of("Reaction ~ poly(Days, 2) + (0 + I(Days / 2) | Subject)", "sleepstudy")
-    posterior = sample(model, draws=20, tune=50, chains=2, random_seed=1, progressbar=False)
+    posterior = sample(model, draws=20, tune=50, chains=2, random_seed=1, method=method, progressbar=False)
     assert posterior.data["posterior"]["poly(Days, 2)"].shape == (2, 20, 2)
     assert posterior.data["posterior"]["I(Days ÷ 2)|Subject"].shape == (2, 20, 18)
 
@@ -144,7 +145,7 @@ def test_names_with_commas_and_slashes_are_sampled():
 )
 def test_other_structures_are_sampled(formula, data, options):
     model = MixedModel(formula, load_data(data), **options)
-    posterior = sample(model, random_seed=1, progressbar=False, target_accept=0.95)
+    posterior = sample(model, random_seed=1, method="nuts", progressbar=False, target_accept=0.95)
     assert posterior.certificate.divergences < 20
     assert posterior.certificate.rhat < 1.05
     assert np.isfinite(posterior.summary().to_numpy()).all()
