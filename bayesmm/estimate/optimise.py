@@ -18,11 +18,12 @@ floor, the probe and the steps off the boundary are in units of it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from bayesmm.covariance import Covariance
-from bayesmm.estimate.newton import descend
+from bayesmm.estimate.newton import Objective, descend
 from bayesmm.likelihood import MarginalLikelihood
 
 TINY = 1e-4
@@ -192,17 +193,28 @@ class _Search:
         if not free.any():
             return phi
 
-        def objective(part: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        def evaluate(at: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
             self.evaluations += 1
-            at = phi.copy()
-            at[free] = part
             value, gradient, curvature = self._likelihood.with_curvature(at, reml=self._reml)
             self._seen[at.tobytes()] = value, gradient
-            return value, gradient[free], curvature[np.ix_(free, free)]
+            return value, gradient, curvature[np.ix_(free, free)]
+
+        return self._newton(evaluate, phi, free, floor)
+
+    def _newton(
+        self, evaluate: Objective, phi: np.ndarray, free: np.ndarray, floor: np.ndarray, **options: Any
+    ) -> np.ndarray:
+        """Newton steps on the ``free`` parameters; ``evaluate`` takes all and gives their Hessian alone."""
+
+        def objective(part: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+            at = phi.copy()
+            at[free] = part
+            value, gradient, hessian = evaluate(at)
+            return value, gradient[free], hessian
 
         lower = np.where(self.nonnegative, floor, -np.inf)
         found = phi.copy()
-        found[free] = descend(objective, phi[free], lower[free])
+        found[free] = descend(objective, phi[free], lower[free], **options)
         return found
 
     def try_boundary(self, phi: np.ndarray) -> np.ndarray:
@@ -239,16 +251,10 @@ class _Search:
         if np.all(np.abs(gradient) < UNFINISHED * scale):
             return phi
 
-        def objective(part: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-            at = phi.copy()
-            at[free] = part
-            value, gradient = self(at)
-            return value, gradient[free], self.hessian(at, free)
+        def evaluate(at: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+            return *self(at), self.hessian(at, free)
 
-        lower = np.where(self.nonnegative, 0.0, -np.inf)
-        found = phi.copy()
-        found[free] = descend(objective, phi[free], lower[free], max_evaluations=30)
-        return found
+        return self._newton(evaluate, phi, free, np.zeros_like(phi), max_evaluations=30)
 
     def settle(self, phi: np.ndarray, small: np.ndarray) -> np.ndarray:
         """Canonical factors, with diagonals up to ``small`` (d,) at exactly zero where that costs nothing."""

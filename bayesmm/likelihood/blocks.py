@@ -20,8 +20,7 @@ def describe_blocks(layout: Layout) -> Sheet:
     two to three times as much again.
     """
     cross, head = layout.cross, layout.head
-    node_k = np.repeat(head.k, np.diff(head.node_start))
-    width = np.diff(head.row_start) // node_k
+    node_k, width = layout.node_k, layout.node_width
     rows = []
     for i, g in enumerate(layout.chain):
         nodes = slice(head.node_start[i], head.node_start[i + 1])

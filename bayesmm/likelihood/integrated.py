@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
-from bayesmm.likelihood.batch import evaluate_many
 from bayesmm.likelihood.marginal import MarginalLikelihood
 from bayesmm.likelihood.threads import one_thread
 
@@ -111,7 +110,6 @@ class IntegratedLikelihood:
         self, phi: np.ndarray, log_sigma: np.ndarray, noise: np.ndarray, cores: int
     ) -> tuple[np.ndarray, np.ndarray]:
         likelihood = self.likelihood
-        f, layout = likelihood.factorization, likelihood.layout
         S = len(phi)
         omega = self._omega(np.asarray(log_sigma))
         lam = likelihood.group_factors_many(phi)
@@ -121,19 +119,8 @@ class IntegratedLikelihood:
         ]
 
         def work(at: slice) -> None:
-            evaluate_many(
-                layout.head,
-                layout.dense,
-                f.k_group,
-                f.u_start,
-                layout.q_tail,
-                lam[at],
-                self._ridge,
-                omega[at],
-                noise[at] if len(noise) else noise,
-                out[at],
-                draws[at] if len(noise) else draws,
-            )
+            own = (noise[at], draws[at]) if len(noise) else (noise, draws)
+            out[at] = likelihood.factorization.evaluate_many(lam[at], self._ridge, omega[at], *own)
 
         with one_thread():
             if len(pieces) == 1:

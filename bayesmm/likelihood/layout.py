@@ -135,8 +135,8 @@ class Layout:
     @cached_property
     def flops(self) -> int:
         """Multiplications of one factorization."""
-        width = np.diff(self.head.row_start) // self._node_k
-        return int(np.sum(self._node_k * width * (width + 1) // 2)) + self.size**3 // 6
+        k, width = self.node_k, self.node_width
+        return int(np.sum(k * width * (width + 1) // 2)) + self.size**3 // 6
 
     @property
     def bytes(self) -> int:
@@ -144,8 +144,14 @@ class Layout:
         return 8 * (3 * len(self.head.rows) + 3 * len(self.head.diagonal) + 4 * self.size**2)
 
     @property
-    def _node_k(self) -> np.ndarray:
+    def node_k(self) -> np.ndarray:
+        """(N,) the columns of each node."""
         return np.repeat(self.head.k, np.diff(self.head.node_start))
+
+    @property
+    def node_width(self) -> np.ndarray:
+        """(N,) the length of each node's rows."""
+        return np.diff(self.head.row_start) // self.node_k
 
 
 def layout_of(cross: CrossProduct) -> Layout:

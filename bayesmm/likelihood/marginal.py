@@ -22,7 +22,6 @@ from bayesmm.covariance import Covariance
 from bayesmm.design.coordinates import coordinates_of
 from bayesmm.design.cross_product import cross_product
 from bayesmm.design.design import Design
-from bayesmm.likelihood.batch import evaluate_many
 from bayesmm.likelihood.blocks import check_memory
 from bayesmm.likelihood.factorization import Factorization
 from bayesmm.likelihood.layout import layout_of
@@ -151,21 +150,10 @@ class MarginalLikelihood:
 
     def criteria(self, phi: np.ndarray, *, reml: bool) -> np.ndarray:
         """(S,) the criterion at many points (S, d), in compiled code; +∞ where it can't be evaluated."""
-        f, layout, S = self.factorization, self.layout, len(phi)
-        p1, out = self.cross.p + 1, np.empty((S, 3))
+        none, p1 = np.zeros((0, 0)), self.cross.p + 1
         with one_thread():
-            evaluate_many(
-                layout.head,
-                layout.dense,
-                f.k_group,
-                f.u_start,
-                layout.q_tail,
-                self.group_factors_many(phi),
-                np.zeros((p1, p1)),
-                np.ones(S),
-                np.zeros((0, 0)),
-                out,
-                np.zeros((0, 0)),
+            out = self.factorization.evaluate_many(
+                self.group_factors_many(phi), np.zeros((p1, p1)), np.ones(len(phi)), none, none
             )
         values = self._value(out[:, 0], out[:, 1], out[:, 2], reml)
         return np.where(np.isfinite(values), values, np.inf)
