@@ -181,7 +181,8 @@ def singular_directions(label: str, columns: tuple[str, ...], lam: np.ndarray, u
         else:
             directions = np.linalg.svd(user[alive] / sds[alive, None])[0][:, -(null - len(zero)) :]
             for vector in directions.T:
-                vector = vector / vector[np.argmax(np.abs(vector))]
+                size = np.abs(vector)
+                vector = vector / vector[np.flatnonzero(size > 0.999 * size.max())[0]]  # of equals the first
                 parts = [
                     f"{weight:+.2f}·{columns[i]}/{sds[i]:.3g}"
                     for weight, i in zip(vector, alive, strict=True)
