@@ -166,7 +166,9 @@ def _rows(posterior: Posterior, estimate: Estimate) -> Iterator[_Row]:
     """The scalar parameters: coefficients, standard deviations, correlations, sigma."""
     model = estimate.model
     names, priors = name_parameters(model.design), posterior.model.priors
-    draws = {name: posterior.data["posterior"][name].to_numpy() for name in names.dims}
+    draws = {
+        name: posterior.data["posterior"][name].to_numpy() for name in names.dims if name not in names.effects
+    }
     yield from _fixed_rows(names, priors, draws, estimate)
     se = estimate.sdcor_se.to_numpy()
     at = 0

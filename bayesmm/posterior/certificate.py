@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmm.posterior.effects import CHECKED, spread
+
 if TYPE_CHECKING:
     import xarray as xr
 
 RHAT = 1.01
 ESS_PER_CHAIN = 100
-MOST_LEVELS = 200
-"""Levels of a factor that are looked at where random effects were drawn exactly given the rest."""
 FEWEST_DRAWS = 8
 """R-hat needs four draws of each half of a chain."""
 
@@ -95,7 +95,8 @@ class Certificate:
 
 
 def certify(data: xr.DataTree) -> Certificate:
-    """Judge the draws of a DataTree by its groups ``posterior`` and, if it has it, ``sample_stats``.
+    """Judge the draws of a DataTree by its groups ``posterior`` and, if it has them, ``sample_stats`` and
+    ``effect_draws``, the draws of some levels' random effects where the others' are only summed up.
 
     Examples
     --------
@@ -106,13 +107,15 @@ def certify(data: xr.DataTree) -> Certificate:
     The draws can be used: R-hat is at most 1.005, the effective sample size at least 1788.
     """
     posterior = data["posterior"].dataset
+    if "effect_draws" in data.children:
+        posterior = posterior.merge(data["effect_draws"].dataset)
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
     divergences, treedepth_hits, bfmi = _sampler_statistics(data)
     constant, broken = _constant_and_broken(posterior)
     worst = {"rhat": (np.nan, ""), "bulk": (np.nan, ""), "tail": (np.nan, "")}
     moving = posterior.drop_vars([*constant, *broken])
     if draws >= FEWEST_DRAWS and not broken and moving.data_vars:
-        worst = _worst(_thinned(moving) if data.attrs.get("method") == "marginal" else moving)
+        worst = _worst(_thinned(moving) if str(data.attrs.get("method")).startswith("marginal") else moving)
     faults, advice = _faults(worst, divergences, ESS_PER_CHAIN * chains, draws, broken, not moving.data_vars)
     khat, acceptance = (data.attrs.get(name) for name in ("khat", "acceptance"))
     if khat is not None and khat >= khat_threshold(chains * draws):
@@ -153,11 +156,11 @@ def khat_threshold(size: int) -> float:
 
 
 def _thinned(posterior: xr.Dataset) -> xr.Dataset:
-    """At most ``MOST_LEVELS`` levels of each factor."""
+    """At most ``CHECKED`` levels of each factor."""
     few = {
-        dim: np.unique(np.linspace(0, size - 1, MOST_LEVELS).astype(int))
+        dim: spread(size)
         for dim, size in posterior.sizes.items()
-        if str(dim).endswith("__factor_dim") and size > MOST_LEVELS
+        if str(dim).endswith("__factor_dim") and size > CHECKED
     }
     return posterior.isel(few)
 

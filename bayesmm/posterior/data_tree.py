@@ -28,6 +28,7 @@ def build_tree(
     method: str,
     seed: int | None,
     attributes: Mapping[str, Any] | None = None,
+    groups: Mapping[str, xr.Dataset] | None = None,
 ) -> xr.DataTree:
     """Put draws under their names, dimensions and labels.
 
@@ -45,6 +46,8 @@ def build_tree(
         What makes them again.
     attributes
         More to keep at the root: strings and numbers.
+    groups
+        More groups. With ``effect_summary`` among them the random effects need not be among the values.
 
     Returns
     -------
@@ -61,9 +64,12 @@ def build_tree(
     names = name_parameters(model.design)
     sizes = {dim: len(labels) for dim, labels in names.coords.items()}
     chains, draws = next(iter(values.values())).shape[:2]
-    _check_complete(values, names.dims)
+    wanted = names.dims
+    if groups and "effect_summary" in groups:
+        wanted = {name: dims for name, dims in wanted.items() if name not in names.effects}
+    _check_complete(values, wanted)
     posterior = {}
-    for name, dims in names.dims.items():
+    for name, dims in wanted.items():
         expected = (chains, draws, *(sizes[dim] for dim in dims))
         if values[name].shape != expected:
             raise ModelError(
@@ -74,16 +80,17 @@ def build_tree(
         posterior[name] = ((*SAMPLE_DIMS, *dims), values[name])
     sampled = {"chain": np.arange(chains), "draw": np.arange(draws)}
     labels = {dim: names.coords[dim] for dims in names.dims.values() for dim in dims}
+    used = {dim: labels[dim] for dims in wanted.values() for dim in dims}
     rows = {OBS: names.coords[OBS]}
     recorded = {name: (SAMPLE_DIMS, array) for name, array in (stats or {}).items()}
-    groups = {
-        "posterior": xr.Dataset(posterior, coords=sampled | labels),
+    found = {
+        "posterior": xr.Dataset(posterior, coords=sampled | used),
         "sample_stats": xr.Dataset(recorded, coords=sampled),
         "observed_data": xr.Dataset({names.response: (OBS, model.design.y)}, coords=rows),
         "constant_data": _constant_data(model.design, rows, labels),
     }
-    tree = xr.DataTree.from_dict(groups)
-    tree.attrs = _attributes(model, method, seed) | dict(attributes or {})
+    tree = xr.DataTree.from_dict(found | dict(groups or {}))
+    tree.attrs = tree_attributes(model, method, seed) | dict(attributes or {})
     return tree
 
 
@@ -118,7 +125,7 @@ def _constant_data(
     return xr.Dataset(constants, coords=coords)
 
 
-def _attributes(model: MixedModel, method: str, seed: int | None) -> dict[str, Any]:
+def tree_attributes(model: MixedModel, method: str, seed: int | None) -> dict[str, Any]:
     """What a reader of the draws needs to know, as text and numbers, which any file format keeps."""
     from importlib.metadata import version
 

@@ -1,55 +1,147 @@
 """Independent proposals for a handful of parameters, made to fit the target, and honest chains from them.
 
-1. The mode, by quasi-Newton steps with the gradient, and the curvature there.
+1. The modes, by quasi-Newton steps with the gradient from several starts, and the curvature there.
 2. A mixture of two multivariate t distributions about it, a fifth of it twice as wide (a defensive
    component: Hesterberg 1995); a few rounds refit its mean and covariance to weighted draws, the weights
-   truncated at √S times their mean (Ionides 2008).
+   truncated at √S times their mean (Ionides 2008). Other modes, and places where a weight stays
+   large, get a component of their own (Raftery & Bao 2010).
 3. Final proposals; their importance weights give the evidence, its standard error, and Pareto's k̂
    (Vehtari, Simpson, Gelman, Yao & Gabry 2024), which says whether the weights can be trusted.
 4. Independence Metropolis–Hastings over the proposals, chain by chain: unweighted draws, whose R-hat and
-   effective sample sizes tell what they always tell. A repeated draw is a rejected proposal.
+   effective sample sizes tell what they always tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 from scipy.special import gammaln, logsumexp
 
 DEGREES = 7.0
 WIDE = 2.0
 WIDE_SHARE = 0.2
+LARGE_WEIGHT = 20.0
+"""A weight this many times the mean asks for one more component."""
+MOST_BUMPS = 3
+BUMP_SHARE = 0.1
+SAME = 2.0
+"""Modes closer than this many standard deviations are one."""
+LEAST_MASS = 1e-3
+"""The least mass of a mode, relative to the largest, that a component is made for."""
 LogDensity = Callable[[np.ndarray], np.ndarray]
 """(S, d) → (S,)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Proposal:
-    """A mixture of two t distributions with one centre: ``cholesky`` (d, d) of the scale matrix."""
+class Component:
+    """One multivariate t distribution of a mixture: ``cholesky`` (d, d) of its scale matrix."""
 
+    share: float
     mean: np.ndarray
     cholesky: np.ndarray
 
+    def whitened(self, psi: np.ndarray) -> np.ndarray:
+        """(S, d) → (S, d): centred, and scaled to the identity."""
+        return solve_triangular(self.cholesky, (psi - self.mean).T, lower=True).T
+
+    def logpdf(self, psi: np.ndarray) -> np.ndarray:
+        """(S,) without the share."""
+        d = len(self.mean)
+        squared = np.sum(self.whitened(psi) ** 2, axis=1)
+        constant = gammaln((DEGREES + d) / 2) - gammaln(DEGREES / 2) - d / 2 * np.log(DEGREES * np.pi)
+        constant -= np.sum(np.log(np.diag(self.cholesky)))
+        return constant - (DEGREES + d) / 2 * np.log1p(squared / DEGREES)
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A mixture of t distributions, the first of them the main one."""
+
+    components: tuple[Component, ...]
+
+    @classmethod
+    def about(cls, mean: np.ndarray, cholesky: np.ndarray) -> Proposal:
+        """A t about one centre, a fifth of it twice as wide."""
+        return cls((Component(1 - WIDE_SHARE, mean, cholesky), Component(WIDE_SHARE, mean, WIDE * cholesky)))
+
+    def with_bump(self, bump: Component) -> Proposal:
+        """The mixture with one more component, which takes its share from all others in proportion."""
+        others = tuple(replace(c, share=c.share * (1 - bump.share)) for c in self.components)
+        return Proposal((*others, bump))
+
     def draw(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """(size, d)."""
-        d = len(self.mean)
-        width = np.where(rng.random(size) < WIDE_SHARE, WIDE, 1.0)
+        which = rng.choice(len(self.components), size, p=[c.share for c in self.components])
+        mean = np.stack([c.mean for c in self.components])[which]
+        cholesky = np.stack([c.cholesky for c in self.components])[which]
         radius = np.sqrt(DEGREES / rng.chisquare(DEGREES, size))
-        return self.mean + (width * radius)[:, None] * (rng.standard_normal((size, d)) @ self.cholesky.T)
+        return mean + radius[:, None] * np.einsum("sij,sj->si", cholesky, rng.standard_normal(mean.shape))
+
+    def whitened(self, psi: np.ndarray) -> np.ndarray:
+        """(S, d) → (S, d), by the main component."""
+        return self.components[0].whitened(psi)
 
     def logpdf(self, psi: np.ndarray) -> np.ndarray:
         """(S,)."""
-        d = len(self.mean)
-        standard = np.linalg.solve(self.cholesky, (psi - self.mean).T)
-        squared = np.einsum("is,is->s", standard, standard)
-        constant = gammaln((DEGREES + d) / 2) - gammaln(DEGREES / 2) - d / 2 * np.log(DEGREES * np.pi)
-        constant -= np.sum(np.log(np.diag(self.cholesky)))
-        narrow = -(DEGREES + d) / 2 * np.log1p(squared / DEGREES)
-        wide = -(DEGREES + d) / 2 * np.log1p(squared / (WIDE**2 * DEGREES)) - d * np.log(WIDE)
-        return constant + np.logaddexp(np.log1p(-WIDE_SHARE) + narrow, np.log(WIDE_SHARE) + wide)
+        return np.logaddexp.reduce([np.log(c.share) + c.logpdf(psi) for c in self.components])
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """Points at which the density is known, and the proposals that they were drawn from.
+
+    Attributes
+    ----------
+    psi, log_density
+        (S, d) and (S,).
+    sources
+        (how many, from what) for each stretch of the points.
+    """
+
+    psi: np.ndarray
+    log_density: np.ndarray
+    sources: tuple[tuple[int, Proposal], ...]
+
+    def with_draws(
+        self, target: LogDensity, proposal: Proposal, size: int, rng: np.random.Generator
+    ) -> Evaluated:
+        """These points and new ones."""
+        psi = proposal.draw(size, rng)
+        return Evaluated(
+            np.concatenate([self.psi, psi]),
+            np.concatenate([self.log_density, target(psi)]),
+            (*self.sources, (size, proposal)),
+        )
+
+    def last(self, most: int) -> Evaluated:
+        """The latest stretches, as many as have at most so many points together, at least one."""
+        sizes = [size for size, _ in self.sources]
+        kept = next((i for i in range(len(sizes)) if sum(sizes[i:]) <= most), len(sizes) - 1)
+        start = sum(sizes[:kept])
+        return Evaluated(self.psi[start:], self.log_density[start:], self.sources[kept:])
+
+    @cached_property
+    def log_source(self) -> np.ndarray:
+        """(S,) log density of the mixture of all proposals, as if each point had come from any of them.
+
+        The deterministic mixture of Owen & Zhou 2000: weights by it are bounded where any proposal is right.
+        """
+        parts = [np.log(size / len(self.psi)) + source.logpdf(self.psi) for size, source in self.sources]
+        return np.logaddexp.reduce(parts)
+
+    @property
+    def log_weights(self) -> np.ndarray:
+        """(S,)."""
+        return self.log_density - self.log_source
+
+    def share(self, proposal: Proposal) -> float:
+        """The share of effective draws that a chain with other proposals would have."""
+        return effective_share(self.log_weights, proposal.logpdf(self.psi) - self.log_source)
 
 
 def find_mode(
@@ -74,38 +166,113 @@ def find_mode(
     return mode, (vectors / np.maximum(values, 1.0 / 4.0)) @ vectors.T
 
 
+def find_modes(
+    log_density: Callable[[np.ndarray], tuple[float, np.ndarray]], starts: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The modes that a search from each of the starts (m, d) finds, the highest first, with covariances.
+
+    Left out are modes within ``SAME`` standard deviations of a higher one, and those whose share of the mass,
+    by Laplace's approximation, is below ``LEAST_MASS``.
+    """
+    found = [find_mode(log_density, start) for start in starts]
+    log_mass = [log_density(mode)[0] + 0.5 * np.linalg.slogdet(covariance)[1] for mode, covariance in found]
+    kept: list[int] = []
+    for i in np.argsort(log_mass)[::-1]:
+        mode = found[i][0]
+        away = [mode - found[j][0] for j in kept]
+        near = [a @ np.linalg.solve(found[j][1], a) < SAME**2 for a, j in zip(away, kept, strict=True)]
+        if not any(near) and log_mass[i] > max(log_mass) + np.log(LEAST_MASS):
+            kept.append(int(i))
+    return [found[i] for i in kept]
+
+
 def adapt(
     target: LogDensity,
-    mode: np.ndarray,
-    covariance: np.ndarray,
+    modes: list[tuple[np.ndarray, np.ndarray]],
     rng: np.random.Generator,
     *,
     rounds: int,
     size: int,
-) -> tuple[Proposal, np.ndarray, np.ndarray]:
-    """Refit the proposal to weighted draws.
+) -> tuple[Proposal, Evaluated]:
+    """Refit the proposal to weighted draws, then add components at other modes and where weights stay large.
+
+    Parameters
+    ----------
+    modes
+        Modes with covariances; the first is where the proposal begins.
+    rounds, size
+        How often it is refitted, from how many draws each time.
 
     Returns
     -------
-    proposal, psi, log_weights
-        The fitted proposal, and the last round's draws (size, d) with their log weights.
+    proposal, found
+        The fitted proposal, and all points that were evaluated on the way.
     """
-    proposal = Proposal(mode, np.linalg.cholesky(covariance))
+    (centre, scale), *others = modes
+    d = len(centre)
+    found = Evaluated(np.empty((0, d)), np.empty(0), ())
     for _ in range(rounds):
-        psi = proposal.draw(size, rng)
-        log_weights = target(psi) - proposal.logpdf(psi)
-        weights = truncated(log_weights)
-        mean = weights @ psi
-        away = psi - mean
-        fitted = (weights[:, None] * away).T @ away
+        proposal = Proposal.about(centre, np.linalg.cholesky(scale))
+        found = found.with_draws(target, proposal, size, rng)
+        psi = found.psi[-size:]
+        weights = truncated(found.log_density[-size:] - proposal.logpdf(psi))
+        mean, fitted = _moments(psi, weights)
         known = 1.0 / np.sum(weights**2)
-        share = known / (known + 5.0 * len(mode))  # few effective draws: keep to what is known already
-        old = proposal.cholesky @ proposal.cholesky.T
-        proposal = Proposal(
-            share * mean + (1 - share) * proposal.mean,
-            np.linalg.cholesky(share * fitted + (1 - share) * old + 1e-12 * np.eye(len(mode))),
-        )
-    return proposal, psi, log_weights
+        share = known / (known + 5.0 * d)  # few effective draws: keep to what is known already
+        centre = share * mean + (1 - share) * centre
+        scale = share * fitted + (1 - share) * scale + 1e-12 * np.eye(d)
+    proposal = Proposal.about(centre, np.linalg.cholesky(scale))
+    for mode, covariance in others:
+        bump = Component(BUMP_SHARE, mode, np.linalg.cholesky(covariance))
+        found = found.with_draws(target, Proposal((replace(bump, share=1.0),)), size // 2, rng)
+        proposal = _fit_bump(proposal, bump, found)
+    for _ in range(MOST_BUMPS):
+        log_ratio = found.log_density - proposal.logpdf(found.psi)
+        if np.max(log_ratio) < log_mean_weight(found.log_weights)[0] + np.log(LARGE_WEIGHT):
+            break
+        bump = _bump(found, int(np.argmax(log_ratio)), scale)
+        found = found.with_draws(target, Proposal((replace(bump, share=1.0),)), size // 2, rng)
+        mixture = _fit_bump(proposal, bump, found)
+        if found.share(mixture) < found.share(proposal):
+            break
+        proposal = mixture
+    return proposal, found
+
+
+def _bump(found: Evaluated, top: int, scale: np.ndarray) -> Component:
+    """A component about one point, as wide as the points around it say.
+
+    As in incremental mixture importance sampling (Raftery & Bao 2010): the nearest points in the metric of
+    ``scale`` (d, d), weighted halfway between their weights and equality.
+    """
+    away = found.psi - found.psi[top]
+    distance = np.sum(np.linalg.solve(np.linalg.cholesky(scale), away.T) ** 2, axis=0)
+    near = np.argsort(distance)[: max(20, len(distance) // 20)]
+    weights = truncated(found.log_weights)[near]
+    weights = (weights + weights.mean()) / (2 * weights.sum())
+    fitted = (weights[:, None] * away[near]).T @ away[near]
+    return Component(BUMP_SHARE, found.psi[top], np.linalg.cholesky(fitted + 0.02 * scale))
+
+
+def _fit_bump(proposal: Proposal, bump: Component, found: Evaluated) -> Proposal:
+    """Centre, width and share of a new component by a step of expectation–maximisation on weighted points."""
+    mixture = proposal.with_bump(bump)
+    log_own = np.log(bump.share) + bump.logpdf(found.psi) - mixture.logpdf(found.psi)
+    own = truncated(found.log_weights) * np.exp(log_own)
+    total = own.sum()
+    known = total**2 / np.sum(own**2)
+    if known < 5 * len(bump.mean):
+        return mixture
+    mean, fitted = _moments(found.psi, own / total)
+    share = float(np.clip(total, BUMP_SHARE, 0.5))
+    return proposal.with_bump(Component(share, mean, np.linalg.cholesky(1.2 * fitted)))
+
+
+def _moments(psi: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (d,) and covariance (d, d) under weights that sum to one."""
+    mean = weights @ psi
+    away = psi - mean
+    return mean, (weights[:, None] * away).T @ away
 
 
 def truncated(log_weights: np.ndarray) -> np.ndarray:
@@ -115,35 +282,58 @@ def truncated(log_weights: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def metropolis(
-    log_weights: np.ndarray, chains: int, skip: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Independence Metropolis–Hastings: a proposal is accepted with probability min(1, w_new/w_now).
+class Metropolis:
+    """Independence Metropolis–Hastings, a stretch of proposals at a time.
+
+    Proposal j of a chain is accepted with probability min(1, w_j/w_now), the first of all always.
 
     Parameters
     ----------
-    log_weights
-        (chains · (skip + draws),) of the proposals, chain after chain.
-    skip
-        How many of each chain's first draws are left out: a chain starts at its first proposal.
-
-    Returns
-    -------
-    index, accepted
-        (chains, draws): which proposal each draw is, and whether it was taken then or kept from before.
+    log_uniform
+        (chains, T) logarithms of uniform random numbers, one for each proposal to come.
     """
-    weights = log_weights.reshape(chains, -1)
-    log_uniform = np.log(rng.random(weights.shape))
-    index = np.zeros(weights.shape, dtype=np.int64)
-    now = weights[:, 0].copy()
-    place = np.zeros(chains, dtype=np.int64)
-    for j in range(1, weights.shape[1]):
-        taken = log_uniform[:, j] < weights[:, j] - now
-        now = np.where(taken, weights[:, j], now)
-        place = np.where(taken, j, place)
-        index[:, j] = place
-    accepted = index == np.arange(weights.shape[1])
-    return (index + weights.shape[1] * np.arange(chains)[:, None])[:, skip:], accepted[:, skip:]
+
+    def __init__(self, log_uniform: np.ndarray) -> None:
+        self._log_uniform = log_uniform
+        self._time = 0
+        self._now = np.full(len(log_uniform), -np.inf)
+        self._place = np.zeros(len(log_uniform), dtype=np.int64)
+
+    def advance(self, log_weights: np.ndarray) -> np.ndarray:
+        """(chains, m) log weights of the next proposals → (chains, m) which proposal each draw is.
+
+        Proposals are counted from the first of the chain; a repeated draw is a rejected proposal.
+        """
+        states = np.empty(log_weights.shape, dtype=np.int64)
+        for j in range(log_weights.shape[1]):
+            taken = (self._log_uniform[:, self._time] < log_weights[:, j] - self._now) | (self._time == 0)
+            self._now = np.where(taken, log_weights[:, j], self._now)
+            self._place = np.where(taken, self._time, self._place)
+            states[:, j] = self._place
+            self._time += 1
+        return states
+
+
+def effective_share(log_weights: np.ndarray, log_ratio: np.ndarray) -> float:
+    """The share of effective draws that Metropolis–Hastings with proposals from h would have.
+
+    From draws of some m, with w = p/m, ρ = h/m and u = w/ρ: a state is left with probability
+    a(u) = E_h[min(1, u'/u)], so that a draw is worth 1/E_p[2/a − 1] independent ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> effective_share(np.zeros(10), np.zeros(10))  # h is p: nothing is rejected
+    1.0
+    """
+    w = np.exp(log_weights - log_weights.max())
+    ratio = np.exp(log_ratio - log_ratio.max())
+    order = np.argsort(w / ratio)
+    w, ratio, u = w[order], ratio[order], (w / ratio)[order]
+    larger = ratio.sum() - np.cumsum(ratio) + ratio
+    smaller = np.cumsum(ratio * u) - ratio * u
+    leaving = (larger + smaller / np.maximum(u, 1e-300)) / ratio.sum()
+    return float(w.sum() / np.sum(w * (2 / leaving - 1)))
 
 
 def log_mean_weight(log_weights: np.ndarray) -> tuple[float, float]:

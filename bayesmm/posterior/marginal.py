@@ -1,44 +1,59 @@
 """The posterior without its random effects: sample the variance parameters, then draw (b, β) exactly.
 
 For a Gaussian response and normal priors on β the posterior factors as p(ψ | y) p(b, β | ψ, y). The first has
-2 to some 12 dimensions and is sampled by importance proposals and independence Metropolis–Hastings
-(:mod:`bayesmm.posterior.importance`); the second is normal, and one draw of it comes with each proposal from
-the factorization that evaluated it. A rejected proposal's draw of (b, β) is rejected with it, which is
-Metropolis–Hastings on the joint space, since its conditional is drawn from exactly.
+2 to some 12 dimensions and is sampled by independence Metropolis–Hastings from fitted proposals
+(:mod:`bayesmm.posterior.importance`, :mod:`bayesmm.posterior.surrogate`); the second is normal, and one draw
+of it comes with each proposal from the factorization that evaluated it. A rejected proposal's draw of (b, β)
+is rejected with it, which is Metropolis–Hastings on the joint space, since its conditional is drawn from
+exactly.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesmm.errors import ModelError
-from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior.certificate import khat_threshold
+from bayesmm.posterior.effects import Sink
 from bayesmm.posterior.importance import (
+    Metropolis,
+    Proposal,
     adapt,
     effective_size,
-    find_mode,
+    find_modes,
     log_mean_weight,
-    metropolis,
     pareto_k,
 )
-from bayesmm.posterior.scales import ScaleParameters, normal_prior, not_normal
+from bayesmm.posterior.progress import Progress
+from bayesmm.posterior.scales import ScaleParameters, not_normal
+from bayesmm.posterior.surrogate import Surrogate, fit_surrogate
+from bayesmm.posterior.target import MarginalTarget
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 MOST_PARAMETERS = 12
 """Beyond this many variance parameters importance proposals are not to be relied on."""
 LEAST_EFFICIENCY = 0.1
 """The least share of effective proposals."""
+DEAR = 1e7
+"""Multiplications of one point from which points are to be saved."""
+WORTH = 0.6
+"""What a draw should be worth, in independent ones: cheap proposals are thinned to reach it."""
+MOST_THINNED = 5
 SKIP = 25
 """Draws at the start of each chain that are left out."""
-LARGEST = 6e9
-"""Bytes that the draws of the random effects may take."""
 CHUNK = 20_000_000
 """Numbers of random effects that are drawn at a time (160 MB)."""
+WORK = 2e10
+"""Multiplications between two looks at the clock."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +64,11 @@ class MarginalDraws:
     ----------
     values
         Every variable of the posterior → (chains, draws, …).
+    groups
+        More groups for the DataTree: summaries of random effects where their draws aren't kept.
     stats
-        ``accepted``, ``log_weight`` and ``lp`` of each draw, (chains, draws).
+        ``accepted`` (whether any proposal was, since the draw before), ``log_weight`` and ``lp`` of each
+        draw, (chains, draws).
     log_evidence, log_evidence_se
         log p(y) and its Monte Carlo standard error.
     khat
@@ -59,26 +77,50 @@ class MarginalDraws:
         Effective draws of the weighted proposals, as a share of them.
     acceptance
         The share of proposals that were accepted.
+    proposal
+        What the proposals were drawn from, in words.
     rounds
         How often the proposal was refitted.
+    thin
+        Proposals for each draw that is kept.
     seconds
         Time by stage.
     """
 
     values: dict[str, np.ndarray]
+    groups: dict[str, xr.Dataset]
     stats: dict[str, np.ndarray]
     log_evidence: float
     log_evidence_se: float
     khat: float
     efficiency: float
     acceptance: float
+    proposal: str
     rounds: int
+    thin: int
     seconds: dict[str, float]
 
     @property
     def trusted(self) -> bool:
         """Whether the weights pass the gate: Pareto's k̂, and enough effective draws."""
         return self.khat < khat_threshold(self.stats["lp"].size) and self.efficiency > LEAST_EFFICIENCY
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """The proposals at hand after adaptation."""
+
+    base: Proposal
+    surrogate: Surrogate | None
+    rounds: int
+    thin: int
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
+        """(size, d) draws, their log density (size,), and the relative error of its constant."""
+        if self.surrogate is not None:
+            return self.surrogate.draw(size, rng)
+        psi = self.base.draw(size, rng)
+        return psi, self.base.logpdf(psi), 0.0
 
 
 def unfit_for_marginal(model: MixedModel) -> str | None:
@@ -92,54 +134,6 @@ def unfit_for_marginal(model: MixedModel) -> str | None:
     return None
 
 
-class MarginalTarget:
-    """log p(y | ψ) + log p(ψ), with its gradient and with exact draws of (b, β)."""
-
-    def __init__(self, model: MixedModel, likelihood: MarginalLikelihood, cores: int) -> None:
-        self.scales = ScaleParameters(model, likelihood)
-        with np.errstate(over="ignore"):  # of priors that are far from the data; _check_start tells of it
-            self.integrated = IntegratedLikelihood(likelihood, *normal_prior(model))
-        self._cores = cores
-
-    @property
-    def size(self) -> int:
-        """d, the number of variance parameters."""
-        return self.scales.size
-
-    def __call__(self, psi: np.ndarray) -> np.ndarray:
-        """(S,) log densities."""
-        phi, log_sigma = self.scales.internal(psi)
-        return self.integrated.log_densities(phi, log_sigma, cores=self._cores) + self.scales.log_prior(psi)
-
-    def with_gradient(self, psi: np.ndarray) -> tuple[float, np.ndarray]:
-        """The log density at one point and its gradient (d,).
-
-        The likelihood's is analytic; the transforms and the priors, which cost nothing, are differenced.
-        """
-        step = 1e-6
-        around = np.vstack([psi + step * np.eye(len(psi)), psi - step * np.eye(len(psi)), psi[None]])
-        phi, log_sigma = self.scales.internal(around)
-        prior = self.scales.log_prior(around)
-        d = len(psi)
-        jacobian = (phi[:d] - phi[d : 2 * d]) / (2 * step)
-        value, by_phi, by_sigma = self.integrated.log_density(phi[-1], log_sigma[-1])
-        gradient = jacobian @ by_phi + (prior[:d] - prior[d : 2 * d]) / (2 * step)
-        gradient[-1] += by_sigma
-        return value + prior[-1], gradient
-
-    def draw(
-        self, psi: np.ndarray, rng: np.random.Generator
-    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray, tuple[np.ndarray, ...]]]:
-        """Piece by piece: which points, log densities, and draws of β (s, p) and b (s, ℓ, k) by term."""
-        phi, log_sigma = self.scales.internal(psi)
-        q = sum(group.n_levels * group.k for group in self.integrated.likelihood.cross.groups)
-        length = max(1, CHUNK // max(q, 1))
-        for start in range(0, len(psi), length):
-            at = slice(start, min(start + length, len(psi)))
-            density, drawn = self.integrated.draw(phi[at], log_sigma[at], rng, cores=self._cores)
-            yield at, density + self.scales.log_prior(psi[at]), drawn.beta, drawn.effects
-
-
 def run_marginal(
     model: MixedModel,
     likelihood: MarginalLikelihood,
@@ -148,54 +142,118 @@ def run_marginal(
     chains: int,
     seed: int,
     cores: int,
+    sink: Callable[[], Sink],
+    progressbar: bool,
 ) -> MarginalDraws:
     """Sample the marginal posterior and draw (b, β).
+
+    Parameters
+    ----------
+    sink
+        Makes what takes the draws of the random effects.
 
     Raises
     ------
     ModelError
-        If the draws of all random effects would not fit into ``LARGEST`` bytes.
+        If the posterior density is not finite where the search begins.
     """
-    _check_size(model, chains * (draws + SKIP))
     clock = time.perf_counter()
     seconds: dict[str, float] = {}
 
     def stage(name: str) -> None:
         nonlocal clock
-        seconds[name], clock = time.perf_counter() - clock, time.perf_counter()
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - clock
+        clock = time.perf_counter()
 
     rng = np.random.default_rng(seed)
     target = MarginalTarget(model, likelihood, cores)
-    with np.errstate(over="ignore", invalid="ignore"):
-        _check_start(target)
-    mode, covariance = find_mode(target.with_gradient, target.scales.start)
-    stage("mode")
-    dear = likelihood.layout.flops > 1e7
-    rounds, size = (2, 60 + 20 * target.size) if dear else (3, 1000)
-    proposal, *_ = adapt(target, mode, covariance, rng, rounds=rounds, size=size)
-    stage("adaptation")
-    psi = proposal.draw(chains * (draws + SKIP), rng)
-    density = np.empty(len(psi))
-    beta = np.empty((len(psi), model.design.p))
-    effects = [np.empty((len(psi), len(term.factor), term.k)) for term in model.design.terms]
-    for at, piece, some_beta, some_effects in target.draw(psi, rng):
-        density[at], beta[at] = piece, some_beta
-        for kept, drawn in zip(effects, some_effects, strict=True):
-            kept[at] = drawn
-    log_weights = density - proposal.logpdf(psi)
-    index, accepted = metropolis(log_weights, chains, SKIP, rng)
-    values = _named(model, target.scales, psi, beta, effects, index)
+    with Progress(chains * (draws + SKIP), "mode", show=progressbar) as progress:
+        with np.errstate(over="ignore", invalid="ignore"):
+            _check_start(target)
+        starts = target.scales.start[None] if _dear(target) else target.scales.starts
+        modes = find_modes(target.with_gradient, starts)
+        stage("mode")
+        progress.say("adaptation")
+        fitted = _fit_proposals(target, modes, rng)
+        stage("adaptation")
+        progress.say("draws")
+        drawn = _draw(target, fitted, sink(), (chains, draws), rng, seconds, progress)
+        if fitted.surrogate is not None and not drawn.trusted:
+            progress.restart()
+            plain = replace(fitted, surrogate=None)
+            drawn = _draw(target, plain, sink(), (chains, draws), rng, seconds, progress)
     stage("draws")
-    evidence, evidence_se = log_mean_weight(log_weights)
+    return drawn
+
+
+def _dear(target: MarginalTarget) -> bool:
+    return target.integrated.likelihood.layout.flops > DEAR
+
+
+def _fit_proposals(
+    target: MarginalTarget, modes: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
+) -> _Fitted:
+    """Adapt the t mixture, and fit a surrogate to all the points that it took."""
+    dear = _dear(target)
+    rounds, size = (2, 60 + 20 * target.size) if dear else (3, 1000)
+    base, found = adapt(target, modes, rng, rounds=rounds, size=size)
+    surrogate, share = fit_surrogate(base, found)
+    thin = 1 if dear else int(np.clip(np.ceil(WORTH / share), 1, MOST_THINNED))
+    return _Fitted(base, surrogate, rounds, thin)
+
+
+def _draw(
+    target: MarginalTarget,
+    fitted: _Fitted,
+    sink: Sink,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    seconds: dict[str, float],
+    progress: Progress,
+) -> MarginalDraws:
+    """Propose, evaluate and accept, a stretch of time after the other, all chains at once."""
+    (chains, draws), thin = shape, fitted.thin
+    length, design = (draws + SKIP) * thin, target.scales.model.design
+    psi, log_q, constant_error = fitted.draw(chains * length, rng)
+    psi, log_q = psi.reshape(chains, length, -1), log_q.reshape(chains, length)
+    walk = Metropolis(np.log(rng.random((chains, length))))
+    density, states = np.empty((chains, length)), np.empty((chains, length), dtype=np.int64)
+    beta = np.empty((chains, length, design.p))
+    layout = target.integrated.likelihood.layout
+    stretch = max(1, int(min(CHUNK / max(design.q, 1), WORK / layout.flops) / (chains * thin))) * thin
+    for start in range(0, length, stretch):
+        at = slice(start, min(start + stretch, length))
+        size = at.stop - start
+        value, some_beta, effects = target.draw(psi[:, at].reshape(chains * size, -1), rng)
+        density[:, at] = value.reshape(chains, size)
+        beta[:, at] = some_beta.reshape(chains, size, -1)
+        states[:, at] = walk.advance(density[:, at] - log_q[:, at])
+        own = states[:, at][:, thin - 1 :: thin] - start
+        rows = np.where(own >= 0, own + size * np.arange(chains)[:, None], -1)
+        sink.take(start // thin - SKIP, rows, effects)
+        progress.advance(chains * size // thin)
+    log_weights = density - log_q
+    kept = states[:, thin - 1 :: thin][:, SKIP:]
+    chain = np.arange(chains)[:, None]
+    accepted = states[:, SKIP * thin :] == np.arange(SKIP * thin, length)
+    names = target.scales.names
+    evidence, evidence_se = log_mean_weight(log_weights.ravel())
     return MarginalDraws(
-        values=values,
-        stats={"accepted": accepted, "log_weight": log_weights[index], "lp": density[index]},
+        values=_named(target.scales, psi[chain, kept], beta[chain, kept]) | sink.values(names),
+        groups=sink.groups(names),
+        stats={
+            "accepted": accepted.reshape(chains, draws, thin).any(axis=2),
+            "log_weight": log_weights[chain, kept],
+            "lp": density[chain, kept],
+        },
         log_evidence=evidence,
-        log_evidence_se=evidence_se,
-        khat=pareto_k(log_weights),
-        efficiency=effective_size(log_weights) / len(log_weights),
+        log_evidence_se=float(np.hypot(evidence_se, constant_error)),
+        khat=pareto_k(log_weights.ravel()),
+        efficiency=effective_size(log_weights.ravel()) / log_weights.size,
         acceptance=float(accepted.mean()),
-        rounds=rounds,
+        proposal="t mixture" if fitted.surrogate is None else "polynomial surrogate and t mixture",
+        rounds=fitted.rounds,
+        thin=thin,
         seconds=seconds,
     )
 
@@ -209,35 +267,12 @@ def _check_start(target: MarginalTarget) -> None:
         )
 
 
-def _check_size(model: MixedModel, size: int) -> None:
-    needed = 2 * 8.0 * size * model.design.q
-    if needed > LARGEST:
-        fewer = int(LARGEST / (2 * 8.0 * model.design.q))
-        raise ModelError(
-            f"{size:,} draws of {model.design.q:,} random effects take {needed / 1e9:,.0f} GB",
-            expected=f"at most {LARGEST / 1e9:,.0f} GB",
-            advice=f"fewer draws, some {fewer:,} over all chains: they are nearly independent",
-        )
-
-
-def _named(
-    model: MixedModel,
-    scales: ScaleParameters,
-    psi: np.ndarray,
-    beta: np.ndarray,
-    effects: list[np.ndarray],
-    index: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """The draws under the posterior's names, (chains, draws, …)."""
-    names = scales.names
-    values = {name: array[index] for name, array in scales.named(psi).items()}
-    for term in names.fixed:
-        columns = beta[:, list(term.positions)]
-        values[term.name] = (columns[:, 0] if term.dim is None else columns)[index]
-    for named, drawn in zip(names.terms, effects, strict=True):
-        for effect in named.effects:
-            if effect.expr_dim is None:
-                values[effect.name] = drawn[index, :, effect.positions[0]]
-            else:
-                values[effect.name] = drawn[index][..., list(effect.positions)].swapaxes(2, 3)
+def _named(scales: ScaleParameters, psi: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:
+    """ψ (chains, draws, d) and β (chains, draws, p) under the posterior's names."""
+    shape = psi.shape[:2]
+    flat = scales.named(psi.reshape(-1, psi.shape[2]))
+    values = {name: array.reshape(*shape, *array.shape[1:]) for name, array in flat.items()}
+    for term in scales.names.fixed:
+        columns = beta[..., list(term.positions)]
+        values[term.name] = columns[..., 0] if term.dim is None else columns
     return values

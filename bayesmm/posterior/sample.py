@@ -12,11 +12,18 @@ from bayesmm.errors import ModelError, near_matches
 from bayesmm.likelihood import MarginalLikelihood, one_thread
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import build_tree
+from bayesmm.posterior.effects import KeptEffects, Sink, SummarisedEffects
 from bayesmm.posterior.marginal import MarginalDraws, run_marginal, unfit_for_marginal
 from bayesmm.posterior.nuts import run_nuts
 from bayesmm.posterior.posterior import Posterior
+from bayesmm.posterior.seed import seed_of
 
 METHODS = ("auto", "marginal", "nuts")
+EFFECTS = ("auto", "draws", "summary")
+LARGEST = 8e9
+"""Bytes that the draws of the random effects may take."""
+LARGE = 2e9
+"""Bytes of draws of random effects from which "auto" keeps a summary."""
 
 
 def sample(
@@ -26,6 +33,7 @@ def sample(
     chains: int = 4,
     random_seed: int | np.random.Generator | None = None,
     method: str = "auto",
+    effects: str = "auto",
     progressbar: bool = True,
     target_accept: float = 0.9,
     cores: int | None = None,
@@ -49,6 +57,11 @@ def sample(
         proposals, and β and b drawn exactly given them; it needs normal priors on the coefficients.
         ``"nuts"``: NUTS on the hierarchical model. ``"auto"``: marginal where it is exact and its weights can
         be trusted, otherwise NUTS.
+    effects
+        ``"draws"`` keeps every draw of every random effect: 8 bytes each, 3.2 GB for 4,000 draws of 100,000
+        effects. ``"summary"`` keeps the mean, sd and interval of each, and the draws of 200 levels of each
+        factor, by which convergence is judged; only the marginal method has it. ``"auto"`` keeps draws up to
+        2 GB, as far as there is a choice. Fewer ``draws`` are the other way to need less.
     progressbar
         Whether to show progress; nothing is shown where standard error isn't a terminal or a notebook.
     target_accept
@@ -71,7 +84,8 @@ def sample(
     >>> posterior.data["posterior"]["Intercept"].shape
     (4, 500)
     """
-    _check_method(method)
+    _check_choice("method", method, METHODS)
+    _check_choice("effects", effects, EFFECTS)
     draws, tune, chains = (
         _count(name, value) for name, value in (("draws", draws), ("tune", tune), ("chains", chains))
     )
@@ -82,15 +96,24 @@ def sample(
             expected="a number between 0 and 1",
             advice="0.9, or 0.99 where transitions diverge",
         )
-    seed = _seed(random_seed)
+    seed = seed_of(random_seed)
     likelihood = likelihood or (MarginalLikelihood(model.design) if method != "nuts" else None)
     note = None
     if method != "nuts":
         note = unfit_for_marginal(model)
         if note is None:
+            kept = _kept_effects(model, effects, chains * draws)
             with one_thread():
-                threads = cores or os.cpu_count() or 1
-                drawn = run_marginal(model, likelihood, draws=draws, chains=chains, seed=seed, cores=threads)
+                drawn = run_marginal(
+                    model,
+                    likelihood,
+                    draws=draws,
+                    chains=chains,
+                    seed=seed,
+                    cores=cores or os.cpu_count() or 1,
+                    sink=lambda: kept(model.design.terms, chains, draws),
+                    progressbar=bool(progressbar),
+                )
             if drawn.trusted or method == "marginal":
                 return _from_marginal(model, drawn, seed)
             note = f"its importance weights can't be trusted (k̂ {drawn.khat:.2f})"
@@ -100,6 +123,12 @@ def sample(
                 expected="normal priors on all coefficients and few variance parameters",
                 advice="method='auto' or 'nuts'",
             )
+    if effects == "summary":
+        raise ModelError(
+            f"effects is 'summary', but the model is sampled by NUTS{'' if note is None else f': {note}'}",
+            expected="the marginal method, which sums up the random effects as it draws them",
+            advice="effects='draws', and Posterior.summary(effects=True)",
+        )
     drawn = run_nuts(
         model,
         draws=draws,
@@ -127,21 +156,43 @@ def _from_marginal(model: MixedModel, drawn: MarginalDraws, seed: int) -> Poster
         "khat": drawn.khat,
         "efficiency": drawn.efficiency,
         "acceptance": drawn.acceptance,
+        "proposal": drawn.proposal,
         "rounds": drawn.rounds,
+        "thin": drawn.thin,
     }
     timings = {f"seconds_{what}": seconds for what, seconds in drawn.seconds.items()}
     data = build_tree(
-        model, drawn.values, drawn.stats, method="marginal", seed=seed, attributes=attributes | timings
+        model,
+        drawn.values,
+        drawn.stats,
+        method="marginal",
+        seed=seed,
+        attributes=attributes | timings,
+        groups=drawn.groups,
     )
     return Posterior(data, model)
 
 
-def _check_method(method: Any) -> None:
-    if method not in METHODS:
+def _kept_effects(model: MixedModel, effects: str, size: int) -> type[Sink]:
+    """What takes the draws of the random effects: all of them, or a summary."""
+    needed = 8.0 * size * model.design.q
+    if effects == "summary" or (effects == "auto" and needed > LARGE):
+        return SummarisedEffects
+    if needed > LARGEST:
         raise ModelError(
-            f"method is {method!r}",
-            expected=f"one of {', '.join(map(repr, METHODS))}",
-            advice=near_matches(method, METHODS),
+            f"{size:,} draws of {model.design.q:,} random effects take {needed / 1e9:,.0f} GB",
+            expected=f"at most {LARGEST / 1e9:,.0f} GB",
+            advice=f"effects='summary', or at most {int(LARGEST / (8.0 * model.design.q)):,} draws in all",
+        )
+    return KeptEffects
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ModelError(
+            f"{name} is {value!r}",
+            expected=f"one of {', '.join(map(repr, choices))}",
+            advice=near_matches(value, choices),
         )
 
 
@@ -153,18 +204,3 @@ def _count(name: str, value: Any) -> int:
             advice={"chains": "chains=4", "cores": "cores=None"}.get(name, f"{name}=1000"),
         )
     return int(value)
-
-
-def _seed(random_seed: Any) -> int:
-    """A seed of 32 bits from anything that may be given as one, and whole numbers as they are."""
-    if random_seed is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_seed, np.random.Generator):
-        return int(random_seed.integers(2**32))
-    if isinstance(random_seed, bool) or not isinstance(random_seed, Integral) or not 0 <= random_seed < 2**63:
-        raise ModelError(
-            f"random_seed is {random_seed!r}",
-            expected="a whole number from 0 to 2⁶³ − 1, a numpy Generator, or None",
-            advice="random_seed=1",
-        )
-    return int(random_seed)

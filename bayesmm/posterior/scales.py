@@ -1,7 +1,14 @@
 """The parameters that are left to sample when b and β are integrated out, on an unbounded scale.
 
-ψ = (for each term: log sds, then z of its correlations; last log σ). A correlation matrix R = LL' is written
-by its canonical partial correlations tanh(z), row by row of L (Lewandowski, Kurowicka & Joe 2009):
+ψ = (for each term: x of its standard deviations, then z of its correlations; last log σ).
+
+A standard deviation is s |sinh x|, with s about the least that the data can tell from zero: logarithmic where
+it is large, linear about zero, so that a posterior which reaches down to zero has no long tail on the way.
+Negative x gives the same model as −x with that column's correlations turned round, and everything is smooth
+across zero; of the two, a share κ(x) = 1/(1 + exp(−x/τ)) of the density belongs to x, κ(x) + κ(−x) = 1.
+
+A correlation matrix R = LL' is written by its canonical partial correlations tanh(z), row by row of L
+(Lewandowski, Kurowicka & Joe 2009):
 
     L[j, i] = tanh(z_ij) Π_{m<i} sech(z_mj),    L[j, j] = Π_{m<j} sech(z_mj).
 
@@ -16,17 +23,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln
 
-from bayesmm.covariance import Covariance
 from bayesmm.design.naming import INTERCEPT, SIGMA, Names, TermNames, name_parameters
 from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.model import MixedModel
+
+LEAST = 0.5
+"""s, in units of σ√(ℓ/n) over the size of the column: what n/ℓ rows a level can tell."""
+TAU = 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class Scales:
     """Standard deviations, correlations and σ at S points, in the user's units.
 
-    ``sds`` (S, k) and ``cholesky`` (S, k, k) of the correlations for each term, ``sigma`` (S,).
+    ``sds`` (S, k), signed, and ``cholesky`` (S, k, k) of the correlations for each term, ``sigma`` (S,): the
+    rows of diag(sds) L are those of a factor of the covariance matrix, whatever the signs.
     """
 
     sds: tuple[np.ndarray, ...]
@@ -60,6 +71,11 @@ class ScaleParameters:
             self._corr_at.append(np.arange(size, size + len(term.pairs)))
             size += len(term.pairs)
         self.size = size + 1
+        self._small = np.ones(self.size)
+        scale, n = likelihood.coordinates.scale, model.design.n
+        for term, at in zip(model.design.terms, self._sd_at, strict=True):
+            least = LEAST * scale * np.sqrt(len(term.factor) / n)
+            self._small[at] = least / np.sqrt(np.mean(term.Xi**2, axis=0))
 
     @property
     def start(self) -> np.ndarray:
@@ -67,35 +83,47 @@ class ScaleParameters:
         scale = self._likelihood.coordinates.scale
         psi = np.zeros(self.size)
         for term, at in zip(self.model.design.terms, self._sd_at, strict=True):
-            psi[at] = np.log(0.5 * scale / np.sqrt(np.mean(term.Xi**2, axis=0)))
+            psi[at] = np.arcsinh(0.5 * scale / np.sqrt(np.mean(term.Xi**2, axis=0)) / self._small[at])
         psi[-1] = np.log(0.8 * scale)
         return psi
+
+    @property
+    def starts(self) -> np.ndarray:
+        """(m, d) the start, and, where there are several standard deviations, each a tenth of it in turn.
+
+        Two terms can explain the same variance, and then there may be a mode where either has it.
+        """
+        several = np.unique(np.concatenate(self._sd_at))
+        shrunk = np.arcsinh(np.sinh(self.start[several]) / 10)
+        apart = np.tile(self.start, (len(several), 1))
+        apart[np.arange(len(several)), several] = shrunk
+        return np.stack([self.start, *(apart if len(several) > 1 else ())])
 
     def scales(self, psi: np.ndarray) -> Scales:
         """ψ (S, d) → standard deviations, correlations, σ."""
         sds, cholesky = [], []
         for term, at, corr in zip(self.names.terms, self._sd_at, self._corr_at, strict=True):
-            sds.append(np.exp(psi[:, at]))
+            sds.append(self._small[at] * np.sinh(psi[:, at]))
             cholesky.append(_correlation_cholesky(psi[:, corr], term.pairs, len(term.sd_owner)))
         return Scales(tuple(sds), tuple(cholesky), np.exp(psi[:, -1]))
 
     def internal(self, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """ψ (S, d) → φ (S, d') of the relative factors, and log σ (S,)."""
         at = self.scales(psi)
-        parts = []
-        for t, (sd, L) in enumerate(zip(at.sds, at.cholesky, strict=True)):
-            lam = (sd / at.sigma[:, None])[:, :, None] * L
-            structure: Covariance = self.model.design.terms[t].covariance
-            whitened = self._likelihood.coordinates.bases[t] @ lam
-            parts.append(np.stack([whitened[:, r, c] for (r, c), *_ in structure.entries], axis=1))
-        return np.hstack(parts), psi[:, -1]
+        factors = [
+            (sd / at.sigma[:, None])[:, :, None] * L for sd, L in zip(at.sds, at.cholesky, strict=True)
+        ]
+        return self._likelihood.internal_many(factors), psi[:, -1]
 
     def log_prior(self, psi: np.ndarray) -> np.ndarray:
         """(S,) log p(ψ): the priors of sds, correlations and σ with the Jacobians of their transforms."""
         priors, at = self.model.priors, self.scales(psi)
         total = priors[SIGMA].logpdf(at.sigma) + psi[:, -1]
         for term, sd, sd_at, corr in zip(self.names.terms, at.sds, self._sd_at, self._corr_at, strict=True):
-            total = total + self._log_prior_sds(term, sd) + psi[:, np.unique(sd_at)].sum(axis=1)
+            x = psi[:, np.unique(sd_at)]
+            jacobian = np.log(self._small[np.unique(sd_at)]) + _log_cosh(x)
+            share = -np.logaddexp(0.0, -x / TAU)
+            total = total + self._log_prior_sds(term, np.abs(sd)) + np.sum(jacobian + share, axis=1)
             if term.corr is not None:
                 eta = float(priors[term.corr].parameters["eta"])
                 k = len(term.sd_owner)
@@ -122,10 +150,11 @@ class ScaleParameters:
         found = {SIGMA: at.sigma}
         for term, sd, L in zip(self.names.terms, at.sds, at.cholesky, strict=True):
             for effect in term.effects:
-                values = sd[:, list(effect.positions)]
+                values = np.abs(sd[:, list(effect.positions)])
                 found[effect.sd] = values[:, 0] if effect.expr_dim is None else values
             if term.corr is not None:
-                R = L @ L.transpose(0, 2, 1)
+                turned = np.sign(sd)[:, :, None] * L
+                R = turned @ turned.transpose(0, 2, 1)
                 found[term.corr] = np.stack([R[:, i, j] for i, j in term.pairs], axis=1)
         return found
 

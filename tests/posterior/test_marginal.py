@@ -9,9 +9,9 @@ from bayesmm.errors import ModelError
 from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior import sample
-from bayesmm.posterior.importance import Proposal, log_mean_weight, metropolis, pareto_k
-from bayesmm.posterior.marginal import MarginalTarget
+from bayesmm.posterior.importance import Metropolis, Proposal, log_mean_weight, pareto_k
 from bayesmm.posterior.scales import ScaleParameters, normal_prior
+from bayesmm.posterior.target import MarginalTarget
 from bayesmm.priors import Prior
 from tests.posterior.conftest import model_of
 
@@ -49,7 +49,7 @@ def test_the_prior_of_the_scales_integrates_to_one():
     """log_prior has all its constants: over ψ its exponential has integral 1."""
     model = model_of("Reaction ~ Days + (Days | Subject)", "sleepstudy")
     scales = ScaleParameters(model, MarginalLikelihood(model.design))
-    # ψ = (log sd, log sd, z, log σ): independent, so one axis at a time
+    # ψ = (x of an sd, x of an sd, z, log σ): independent, so one axis at a time
     base = scales.start
     grid = np.linspace(-18, 18, 20_001)
     reference = scales.log_prior(base[None])[0]
@@ -76,8 +76,9 @@ def test_evidence_and_moments_agree_with_quadrature(data):
     error = posterior.data.attrs["log_evidence_se"]
     assert error < 0.02
     assert posterior.log_evidence == pytest.approx(top + np.log(mass.sum() * cell), abs=5 * error)
-    for name, column in (("1|Batch_sigma", 0), ("sigma", 1)):
-        exact = float(np.sum(mass * np.exp(psi[:, column])) / mass.sum())
+    named = target.scales.named(psi)
+    for name in ("1|Batch_sigma", "sigma"):
+        exact = float(np.sum(mass * named[name]) / mass.sum())
         draws = posterior.data["posterior"][name].to_numpy()
         assert draws.mean() == pytest.approx(exact, abs=5 * draws.std() / np.sqrt(4000))
 
@@ -170,11 +171,53 @@ def test_many_variance_parameters_go_to_nuts():
 
 
 def test_draws_that_do_not_fit_into_memory_are_refused(monkeypatch):
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("bayesmm.posterior.sample"), "LARGEST", 1e5)
+    model = model_of("Reaction ~ Days + (Days | Subject)", "sleepstudy")
+    with pytest.raises(ModelError, match="random effects take"):
+        sample(model, effects="draws")
+
+
+@pytest.mark.parametrize("thinned", [4e8, 4 * 36 * 100 * 4])
+def test_a_summary_of_effects_is_that_of_their_draws(monkeypatch, thinned):
+    import bayesmm.posterior.effects as effects
     import bayesmm.posterior.marginal as marginal
 
-    monkeypatch.setattr(marginal, "LARGEST", 1e5)
-    with pytest.raises(ModelError, match="random effects take"):
-        sample(model_of("Reaction ~ Days + (Days | Subject)", "sleepstudy"))
+    monkeypatch.setattr(effects, "THINNED", thinned)
+    monkeypatch.setattr(effects, "CHECKED", 5)
+    monkeypatch.setattr(marginal, "CHUNK", 36 * 4 * 70)  # stretches of 70 draws: states are carried over
+    model = model_of("Reaction ~ Days + (Days | Subject)", "sleepstudy")
+    every, summed = (sample(model, draws=400, random_seed=3, effects=kept) for kept in ("draws", "summary"))
+    assert summed.effects == ()
+    stride = 1 if thinned == 4e8 else 4
+    for name in every.effects:
+        draws = every.data["posterior"][name].to_numpy()
+        flat = draws.reshape(-1, 18)
+        found = summed.data["effect_summary"][name].sel
+        np.testing.assert_allclose(found(statistic="mean"), flat.mean(axis=0), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(found(statistic="sd"), flat.std(axis=0, ddof=1), rtol=1e-9)
+        ends = np.quantile(draws[:, ::stride].reshape(-1, 18), [0.055, 0.945], axis=0)
+        np.testing.assert_allclose(found(statistic="lower"), ends[0], rtol=1e-6, atol=1e-5)
+        np.testing.assert_allclose(found(statistic="upper"), ends[1], rtol=1e-6, atol=1e-5)
+        some = summed.data["effect_draws"][name]
+        np.testing.assert_array_equal(some, draws[..., [0, 4, 8, 12, 17]])
+    for name in ("Intercept", "sigma", "corr|Subject"):
+        np.testing.assert_array_equal(every.data["posterior"][name], summed.data["posterior"][name])
+    table = summed.summary(effects=True, round_to="none")
+    assert len(table) == 6 + 36
+    assert table.loc["Days|Subject[371]", "mean"] == pytest.approx(
+        float(every.data["posterior"]["Days|Subject"].sel(Subject__factor_dim=371).mean())
+    )
+    assert summed.certificate.rhat < 1.05
+
+
+def test_a_summary_of_effects_needs_the_marginal_method():
+    model = model_of("Reaction ~ Days + (Days | Subject)", "sleepstudy")
+    with pytest.raises(ModelError, match="effects is 'summary', but the model is sampled by NUTS"):
+        sample(model, method="nuts", effects="summary")
+    with pytest.raises(ModelError, match="effects is 'sumary'"):
+        sample(model, effects="sumary")
 
 
 def test_priors_matter_as_they_should():
@@ -195,7 +238,7 @@ def test_priors_matter_as_they_should():
 
 
 def test_proposal_density_integrates_to_one():
-    proposal = Proposal(np.array([1.0]), np.array([[2.0]]))
+    proposal = Proposal.about(np.array([1.0]), np.array([[2.0]]))
     grid = np.linspace(-400, 400, 400_001)
     assert integrate.trapezoid(np.exp(proposal.logpdf(grid[:, None])), grid) == pytest.approx(1.0, abs=1e-4)
     draws = proposal.draw(100_000, np.random.default_rng(1))
@@ -208,13 +251,15 @@ def test_proposal_density_integrates_to_one():
 def test_metropolis_leaves_the_target_alone():
     """From a poor proposal the draws are still the target's."""
     rng = np.random.default_rng(1)
-    x = 2.0 * rng.standard_normal(4 * 20_000)
+    x = 2.0 * rng.standard_normal((4, 20_000))
     log_weights = stats.norm.logpdf(x) - stats.norm.logpdf(x, scale=2.0)
-    index, accepted = metropolis(log_weights, 4, 100, rng)
-    draws = x[index]
-    assert index.shape == accepted.shape == (4, 19_900)
+    log_uniform = np.log(rng.random(x.shape))
+    walk = Metropolis(log_uniform)
+    states = np.hstack([walk.advance(part) for part in np.split(log_weights, [1, 7000], axis=1)])
+    np.testing.assert_array_equal(states, Metropolis(log_uniform).advance(log_weights))
+    draws = np.take_along_axis(x, states, axis=1)[:, 100:]
     assert stats.kstest(draws[:, ::20].ravel(), "norm").pvalue > 0.01
-    assert 0.5 < accepted.mean() < 0.9
+    assert 0.5 < np.mean(states == np.arange(20_000)) < 0.9
 
 
 @pytest.mark.parametrize("k", [0.2, 0.5, 0.9])

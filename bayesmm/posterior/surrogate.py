@@ -1,0 +1,178 @@
+"""A closer proposal: a polynomial fitted to log p, drawn from exactly by rejection under the t mixture.
+
+With t the fitted mixture of :class:`~bayesmm.posterior.importance.Proposal` and g a polynomial in whitened
+parameters, fitted by weighted least squares to log p at the points that were evaluated anyway,
+
+    h(ψ) = min(exp g(ψ), M t(ψ)) + c t(ψ)
+
+is a density up to its constant. As h ≤ (M + c) t, drawing ψ from t and keeping it with probability
+h/((M + c) t) draws from h exactly (von Neumann 1951). Its tails are those of c t, so that importance weights
+p/h have the tails of p/t; where p has its mass they are nearly constant, as g follows its skewness. The mean
+of h/t over all that was drawn from t estimates the constant of h, which the evidence needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from bayesmm.posterior.importance import (
+    Evaluated,
+    Proposal,
+    effective_share,
+    log_mean_weight,
+    truncated,
+)
+
+DEGREES = (2, 3, 4)
+FLOORS = (0.25, 1.0)
+"""c, as a multiple of the mean of p/t: how much of t there is beside g."""
+POINTS_A_COEFFICIENT = 3
+DEEP = 25.0
+"""Points more than this below the highest log density say nothing about where the mass is."""
+MOST_COEFFICIENTS = 150
+FOLDS = 2
+MOST_POINTS = 2000
+"""Points that are fitted, the latest: they come from the best proposals."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """h and how to draw from it.
+
+    Attributes
+    ----------
+    base
+        t.
+    powers
+        (F, d) exponents of g's monomials.
+    coefficients
+        (F,).
+    log_cap, log_floor
+        log M and log c.
+    """
+
+    base: Proposal
+    powers: np.ndarray
+    coefficients: np.ndarray
+    log_cap: float
+    log_floor: float
+
+    def log_ratio(self, psi: np.ndarray, log_t: np.ndarray) -> np.ndarray:
+        """(S,) log h/t, with log t(ψ) at hand."""
+        g = _monomials(self.base.whitened(psi), self.powers) @ self.coefficients
+        return np.logaddexp(np.minimum(g - log_t, self.log_cap), self.log_floor)
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
+        """Independent draws.
+
+        Returns
+        -------
+        psi, log_density, error
+            (size, d) draws; (size,) their log density h/∫h; the relative standard error of ∫h.
+        """
+        log_envelope = float(np.logaddexp(self.log_cap, self.log_floor))
+        kept, log_h, ratios, found = [], [], [], 0
+        batch = 2 * size
+        while found < size:
+            psi = self.base.draw(batch, rng)
+            log_t = self.base.logpdf(psi)
+            log_ratio = self.log_ratio(psi, log_t)
+            take = np.log(rng.random(batch)) < log_ratio - log_envelope
+            kept.append(psi[take])
+            log_h.append((log_t + log_ratio)[take])
+            ratios.append(np.exp(log_ratio - log_envelope))
+            found += int(take.sum())
+            batch = int(1.2 * max(size - found, 100) / max(take.mean(), 0.01))
+        ratio = np.concatenate(ratios)
+        constant = float(ratio.mean())
+        error = float(ratio.std(ddof=1) / np.sqrt(len(ratio)) / constant)
+        log_density = np.concatenate(log_h)[:size] - np.log(constant) - log_envelope
+        return np.concatenate(kept)[:size], log_density, error
+
+
+def fit_surrogate(base: Proposal, found: Evaluated) -> tuple[Surrogate | None, float]:
+    """The best of a few polynomials by cross-validation, None if none beats t itself; and its share.
+
+    Parameters
+    ----------
+    base
+        t.
+    found
+        Points with their log p.
+
+    Returns
+    -------
+    surrogate, share
+        Share: how many effective draws a proposal is foretold to be worth, :func:`effective_share`.
+    """
+    found = found.last(MOST_POINTS)
+    density = found.log_density
+    usable = np.isfinite(density) & (density > np.max(density) - DEEP)
+    psi, density, log_source = found.psi[usable], density[usable], found.log_source[usable]
+    points = _Points(psi, density, log_source, base.logpdf(psi))
+    best, best_share = None, effective_share(density - log_source, points.log_t - log_source)
+    for degree in DEGREES:
+        powers = _powers(psi.shape[1], degree)
+        if len(powers) > min(MOST_COEFFICIENTS, len(psi) / POINTS_A_COEFFICIENT):
+            break
+        for floor in FLOORS:
+            log_h = np.empty(len(psi))
+            for fold in range(FOLDS):
+                held = np.arange(len(psi)) % FOLDS == fold
+                fitted = _fit(base, powers, floor, points.at(~held))
+                log_h[held] = points.log_t[held] + fitted.log_ratio(psi[held], points.log_t[held])
+            share = effective_share(density - log_source, log_h - log_source)
+            if share > best_share:
+                best, best_share = (powers, floor), share
+    return (None if best is None else _fit(base, *best, points)), best_share
+
+
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """(S, d) points with (S,) log p, the log density that they were drawn from, and log t."""
+
+    psi: np.ndarray
+    log_density: np.ndarray
+    log_source: np.ndarray
+    log_t: np.ndarray
+
+    def at(self, which: np.ndarray) -> _Points:
+        return _Points(self.psi[which], self.log_density[which], self.log_source[which], self.log_t[which])
+
+
+def _fit(base: Proposal, powers: np.ndarray, floor: float, points: _Points) -> Surrogate:
+    weights = truncated(points.log_density - points.log_source)
+    root = np.sqrt(weights * len(weights) + 0.2)
+    log_ratio = points.log_density - points.log_t
+    top, mean = np.max(log_ratio), log_mean_weight(points.log_density - points.log_source)[0]
+    columns = _monomials(base.whitened(points.psi), powers)
+    weighted = root[:, None] * columns
+    normal = weighted.T @ weighted
+    normal[np.diag_indices_from(normal)] *= 1 + 1e-9  # high powers of far points are all but dependent
+    coefficients = cho_solve(cho_factor(normal), weighted.T @ (root * points.log_density))
+    return Surrogate(base, powers, coefficients, float(top), float(mean + np.log(floor)))
+
+
+def _powers(d: int, degree: int) -> np.ndarray:
+    """(F, d) the exponents of all monomials up to a degree."""
+    rows = [
+        np.bincount(np.array(combination, dtype=int), minlength=d)
+        for size in range(degree + 1)
+        for combination in combinations_with_replacement(range(d), size)
+    ]
+    return np.array(rows)
+
+
+def _monomials(z: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """(S, F)."""
+    ladder = np.ones((int(powers.max()) + 1, *z.shape))
+    for degree in range(1, len(ladder)):
+        ladder[degree] = ladder[degree - 1] * z
+    out = np.ones((len(z), len(powers)))
+    for j in range(z.shape[1]):
+        out *= ladder[powers[:, j], :, j].T
+    return out
