@@ -42,11 +42,15 @@ CLASSES = ("fixed", "sd", "corr")
 
 @dataclass(frozen=True)
 class _Distribution:
-    """What a distribution takes, written "mu sigma>0"; its support; log p(x, *parameters)."""
+    """What a distribution takes, written "mu sigma>0"; its support; log p(x, *parameters); and draws from it.
+
+    ``draw(rng, shape, *parameters)`` gives an array of the shape.
+    """
 
     takes: str
     support: str
     logpdf: Callable[..., Any]
+    draw: Callable[..., Any]
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -75,24 +79,56 @@ def _lkj(R: np.ndarray, eta: float) -> np.ndarray:
     return np.where(sign > 0, (eta - 1) * log_det - log_c, -np.inf)
 
 
+def _lkj_draw(rng: np.random.Generator, shape: tuple[int, ...], eta: float) -> np.ndarray:
+    """(…, k, k) correlation matrices R = LL' from their canonical partial correlations.
+
+    These are independent, (1 + ρ_ij)/2 ~ Beta(c, c), c = η + (k − 2 − i)/2 for columns i < j (0-based) given
+    those before i, and L[j, i] = ρ_ij Π_{m<i} √(1 − ρ_mj²) (Lewandowski, Kurowicka & Joe 2009, sec. 2.4).
+    """
+    k = shape[-1]
+    L = np.zeros(shape)
+    for j in range(k):
+        left = np.ones(shape[:-2])
+        for i in range(j):
+            c = eta + (k - 2 - i) / 2
+            p = rng.beta(c, c, size=shape[:-2])
+            L[..., j, i] = left * (2 * p - 1)
+            left = left * 2 * np.sqrt(p * (1 - p))
+        L[..., j, j] = left
+    return L @ np.swapaxes(L, -1, -2)
+
+
+def _univariate(
+    takes: str, support: str, distribution: Any, arguments: Callable[..., tuple[float, ...]]
+) -> _Distribution:
+    """A distribution of scipy's, with our parameters turned into its own."""
+
+    def logpdf(x: Any, *p: Any) -> Any:
+        return distribution.logpdf(x, *arguments(*p))
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...], *p: Any) -> Any:
+        return distribution.rvs(*arguments(*p), size=shape, random_state=rng)
+
+    if support == "half":
+        return _Distribution(takes, "positive", _half(logpdf), lambda *given: np.abs(draw(*given)))
+    return _Distribution(takes, support, logpdf, draw)
+
+
 _DISTRIBUTIONS: dict[str, _Distribution] = {
-    name: _Distribution(takes, support, logpdf)
-    for name, takes, support, logpdf in (
-        ("Normal", "mu sigma>0", "real", stats.norm.logpdf),
-        ("StudentT", "nu>0 mu sigma>0", "real", stats.t.logpdf),
-        ("Cauchy", "alpha beta>0", "real", stats.cauchy.logpdf),
-        ("Laplace", "mu b>0", "real", stats.laplace.logpdf),
-        ("Uniform", "lower upper", "real", lambda x, a, b: stats.uniform.logpdf(x, a, b - a)),
-        ("HalfNormal", "sigma>0", "positive", _half(lambda x, s: stats.norm.logpdf(x, 0, s))),
-        ("HalfStudentT", "nu>0 sigma>0", "positive", _half(lambda x, nu, s: stats.t.logpdf(x, nu, 0, s))),
-        ("HalfCauchy", "beta>0", "positive", _half(lambda x, b: stats.cauchy.logpdf(x, 0, b))),
-        ("Exponential", "lam>0", "positive", lambda x, lam: stats.expon.logpdf(x, scale=1 / lam)),
-        ("Gamma", "alpha>0 beta>0", "positive", lambda x, a, b: stats.gamma.logpdf(x, a, scale=1 / b)),
-        ("InverseGamma", "alpha>0 beta>0", "positive", lambda x, a, b: stats.invgamma.logpdf(x, a, scale=b)),
-        ("LogNormal", "mu sigma>0", "positive", lambda x, m, s: stats.lognorm.logpdf(x, s, scale=np.exp(m))),
-        ("Weibull", "alpha>0 beta>0", "positive", lambda x, a, b: stats.weibull_min.logpdf(x, a, scale=b)),
-        ("LKJ", "eta>0", "correlation", _lkj),
-    )
+    "Normal": _univariate("mu sigma>0", "real", stats.norm, lambda m, s: (m, s)),
+    "StudentT": _univariate("nu>0 mu sigma>0", "real", stats.t, lambda nu, m, s: (nu, m, s)),
+    "Cauchy": _univariate("alpha beta>0", "real", stats.cauchy, lambda a, b: (a, b)),
+    "Laplace": _univariate("mu b>0", "real", stats.laplace, lambda m, b: (m, b)),
+    "Uniform": _univariate("lower upper", "real", stats.uniform, lambda a, b: (a, b - a)),
+    "HalfNormal": _univariate("sigma>0", "half", stats.norm, lambda s: (0, s)),
+    "HalfStudentT": _univariate("nu>0 sigma>0", "half", stats.t, lambda nu, s: (nu, 0, s)),
+    "HalfCauchy": _univariate("beta>0", "half", stats.cauchy, lambda b: (0, b)),
+    "Exponential": _univariate("lam>0", "positive", stats.expon, lambda lam: (0, 1 / lam)),
+    "Gamma": _univariate("alpha>0 beta>0", "positive", stats.gamma, lambda a, b: (a, 0, 1 / b)),
+    "InverseGamma": _univariate("alpha>0 beta>0", "positive", stats.invgamma, lambda a, b: (a, 0, b)),
+    "LogNormal": _univariate("mu sigma>0", "positive", stats.lognorm, lambda m, s: (s, 0, np.exp(m))),
+    "Weibull": _univariate("alpha>0 beta>0", "positive", stats.weibull_min, lambda a, b: (a, 0, b)),
+    "LKJ": _Distribution("eta>0", "correlation", _lkj, _lkj_draw),
 }
 """The distributions by name, with PyMC's names for their parameters. Improper ones are left out."""
 
@@ -170,6 +206,28 @@ class Prior:
         """
         parameters = (np.array(value) if isinstance(value, tuple) else value for _, value in self._items)
         return np.asarray(_DISTRIBUTIONS[self.distribution].logpdf(np.asarray(x, dtype=float), *parameters))
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Independent draws.
+
+        Parameters
+        ----------
+        rng
+            Where the randomness comes from.
+        shape
+            Of the result: (…), or (…, m) for a prior of ``size`` m; for LKJ (…, k, k), correlation matrices.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> x = Prior("Normal", mu=[10, 100], sigma=1).draw(np.random.default_rng(1), (1000, 2))
+        >>> x.mean(axis=0).round().tolist()
+        [10.0, 100.0]
+        >>> Prior("LKJ", eta=2).draw(np.random.default_rng(1), (5, 3, 3)).shape
+        (5, 3, 3)
+        """
+        parameters = (np.array(value) if isinstance(value, tuple) else value for _, value in self._items)
+        return np.asarray(_DISTRIBUTIONS[self.distribution].draw(rng, shape, *parameters))
 
     def __repr__(self) -> str:
         items = ", ".join(f"{name}={_written(value)}" for name, value in self._items)

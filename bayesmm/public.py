@@ -13,7 +13,9 @@ from bayesmm.sheet import Sheet, Table
 
 if TYPE_CHECKING:
     import pymc as pm
+    import xarray as xr
 
+    from bayesmm.equations import Equations
     from bayesmm.posterior import Posterior
 
 
@@ -70,15 +72,98 @@ class Model(MixedModel):
 
         return sample(self, likelihood=self.likelihood, **options)
 
-    def to_pymc(self) -> pm.Model:
-        """The hierarchical model as a PyMC model, to look at or to extend.
+    def prior_predictive(self, draws: int = 500, random_seed: Any = None) -> xr.DataTree:
+        """Draws of parameters and responses from the prior, by the names of the posterior; PyMC isn't used.
 
-        y ~ N(Xβ + Zb, σ²W⁻¹), with the random effects of each bar multivariate normal through the Cholesky
-        factor of their correlations, non-centred.
+        Parameters
+        ----------
+        draws
+            How many, in one chain.
+        random_seed
+            A whole number, a numpy Generator, or None.
+
+        Returns
+        -------
+        DataTree
+            With the groups ``prior``, ``prior_predictive`` and ``observed_data``.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> tree = model.prior_predictive(draws=200, random_seed=1)
+        >>> list(tree.children), tree["prior"]["1|Batch"].dims
+        (['prior', 'prior_predictive', 'observed_data'], ('chain', 'draw', 'Batch__factor_dim'))
         """
-        from bayesmm.posterior import to_pymc
+        from bayesmm.posterior.prior_draws import prior_predictive
 
-        return to_pymc(self)
+        return prior_predictive(self, draws=draws, random_seed=random_seed)
+
+    def to_pymc(self, *, marginal: bool = False) -> pm.Model:
+        """The model as a PyMC model, to look at or to extend.
+
+        Hierarchical: y ~ N(Xβ + Zb, σ²W⁻¹), with the random effects of each bar multivariate normal through
+        the Cholesky factor of their correlations, non-centred.
+
+        Parameters
+        ----------
+        marginal
+            Whether b and β are integrated out, exactly: standard deviations, correlations and σ are left,
+            with the same names. ``pm.sample`` in it, with terms of one's own if wanted, then
+            :func:`bayesmm.recover` for β and b. It needs normal priors on the coefficients.
+
+        Raises
+        ------
+        ModelError
+            If ``marginal`` and the prior of a coefficient isn't normal.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> [variable.name for variable in model.to_pymc(marginal=True).free_RVs]
+        ['sigma', '1|Batch_sigma']
+        """
+        from bayesmm.posterior import to_pymc, to_pymc_marginal
+
+        return to_pymc_marginal(self, self.likelihood) if marginal else to_pymc(self)
+
+    def equations(self, values: Estimate | Posterior | None = None, *, priors: bool = False) -> Equations:
+        """The model as mathematics: by levels, in one equation, in matrices; one cluster's with its numbers.
+
+        Parameters
+        ----------
+        values
+            An estimate or a posterior of this model, whose numbers take the place of the symbols.
+        priors
+            Whether the priors are shown too.
+
+        Raises
+        ------
+        ModelError
+            If ``values`` is something else, or of another model.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Reaction ~ Days + (Days | Subject)", bmm.load_data("sleepstudy"))
+        >>> print(model.equations().levels)
+        Level 1: rows (180)
+        <BLANKLINE>
+          Reactionᵢⱼ = β₀ⱼ + β₁ⱼ Daysᵢⱼ + eᵢⱼ
+                 eᵢⱼ ~ N(0, σ²)
+        <BLANKLINE>
+        Level 2: Subject (18 levels)
+        <BLANKLINE>
+            β₀ⱼ = γ₀₀ + u₀ⱼ
+            β₁ⱼ = γ₁₀ + u₁ⱼ
+        <BLANKLINE>
+          ⎡u₀ⱼ⎤    ⎛   ⎡τ₀²  τ₀₁⎤⎞
+          ⎣u₁ⱼ⎦ ~ N⎝0, ⎣τ₀₁  τ₁²⎦⎠
+        """
+        from bayesmm.equations import equations_of
+
+        return equations_of(self, values, priors=priors)
 
     def describe(self) -> Sheet:
         """The model as a page: formula, sizes, terms, priors."""

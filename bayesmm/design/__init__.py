@@ -2,7 +2,7 @@
 
 from bayesmm.design.build import build_design
 from bayesmm.design.columns import Columns, TermColumns
-from bayesmm.design.design import Cluster, Design, Rebuilt
+from bayesmm.design.design import Cluster, Design, Rebuilt, RebuiltTerm
 from bayesmm.design.factor import Factor
 from bayesmm.design.random_term import RandomTerm
 
@@ -13,6 +13,7 @@ __all__ = [
     "Factor",
     "RandomTerm",
     "Rebuilt",
+    "RebuiltTerm",
     "TermColumns",
     "build_design",
 ]

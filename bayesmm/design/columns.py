@@ -178,7 +178,7 @@ def evaluate_columns(text: str, data: pd.DataFrame, namespace: Mapping[str, Any]
         names += list(term.labels)
         terms.append(TermColumns(term.name, positions, _levels(term, piece.shape[1])))
         references.update(_references(term))
-    _check_finite(names, matrix)
+    check_finite(names, matrix)
     known = frozenset(namespace or ())
     return Columns(
         text, tuple(names), matrix, tuple(terms), offset, references, tuple(lost), known, evaluated
@@ -260,10 +260,20 @@ def _references(term: Any) -> dict[str, str]:
     return found
 
 
-def _check_finite(names: Sequence[str], matrix: np.ndarray) -> None:
-    if np.isfinite(matrix.sum()):
-        return
+def check_finite(names: Sequence[str], matrix: np.ndarray, complete: np.ndarray | None = None) -> None:
+    """Whether a matrix (m, p) is finite, at least in the rows where no variable is missing.
+
+    Raises
+    ------
+    DataError
+        If it isn't; the message names the first column at fault.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        if np.isfinite(matrix.sum()):
+            return
     bad = ~np.isfinite(matrix)
+    if complete is not None:
+        bad &= complete[:, None]
     if bad.any():
         column = int(np.flatnonzero(bad.any(axis=0))[0])
         raise DataError(

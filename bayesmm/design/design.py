@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from bayesmm.design.columns import Columns
+from bayesmm.design.columns import Columns, check_finite
 from bayesmm.design.factor import Factor
 from bayesmm.design.frame import as_frame, check_known, plain_frame
 from bayesmm.design.random_term import RandomTerm, khatri_rao
@@ -28,16 +29,37 @@ class Cluster(NamedTuple):
     Z: np.ndarray
 
 
-class Rebuilt(NamedTuple):
-    """The design on other data: ``X`` (m, p), ``Z`` (m, Σkℓ), ``offset`` (m,) or None, and ``unseen``.
+class RebuiltTerm(NamedTuple):
+    """One random term on other data.
 
-    ``unseen[group]`` (m,) of bool marks the rows whose level of that factor was not seen; their Z is zero.
+    ``group`` its grouping factor, of ``n_levels`` levels; ``codes`` (m,) into them, −1 for a level that was
+    not seen; ``Xi`` (m, k) its own model matrix.
     """
 
+    group: str
+    n_levels: int
+    codes: np.ndarray
+    Xi: np.ndarray
+
+
+class Rebuilt(NamedTuple):
+    """The design on other data: ``X`` (m, p), ``offset`` (m,) or None, and the random ``terms``."""
+
     X: np.ndarray
-    Z: sparse.csr_array
     offset: np.ndarray | None
-    unseen: dict[str, np.ndarray]
+    terms: tuple[RebuiltTerm, ...]
+
+    @property
+    def Z(self) -> sparse.csr_array:
+        """(m, Σkℓ), sparse; the columns of a level that was not seen are zero."""
+        blocks = [sparse.csr_array((len(self.X), 0))]
+        blocks += [khatri_rao(term.codes, term.Xi, term.n_levels) for term in self.terms]
+        return sparse.csr_array(sparse.hstack(blocks, format="csr"))
+
+    @property
+    def unseen(self) -> dict[str, np.ndarray]:
+        """Group → (m,) of bool: the rows whose level of that factor was not seen."""
+        return {term.group: term.codes < 0 for term in self.terms}
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,21 +186,38 @@ class Design:
         rows = np.flatnonzero(terms[0].factor.codes == terms[0].factor.code_of(level))
         return Cluster(self.y[rows], self.X[rows], np.hstack([term.Xi[rows] for term in terms]))
 
-    def rebuild(self, data: Any) -> Rebuilt:
+    def rebuild(self, data: Any, *, groups: Collection[str] | None = None) -> Rebuilt:
         """The same columns on other data: remembered transforms and levels; unseen levels are flagged.
+
+        A missing value gives missing numbers in its own row, a missing level counts as not seen.
+
+        Parameters
+        ----------
+        data
+            m rows with the columns that the right-hand side uses; the response isn't needed.
+        groups
+            The grouping factors whose terms are wanted; None for all. What only the others use may be left
+            out of the data.
 
         Raises
         ------
         DataError
-            If a variable is missing from the data, or a factor in X has a level that was not seen.
+            If a variable is missing from the data, a factor in X has a level that was not seen, or a column
+            is infinite or, where nothing is missing, not a number.
         """
         data = as_frame(data)
-        needed = check_known(data, self.formula.predictors, also=self.fixed.known_names)
+        wanted = set(self.factors) if groups is None else set(groups)
+        needed = check_known(data, self.formula.predictors_of(wanted), also=self.fixed.known_names)
         frame = plain_frame(data, needed)
+        complete = ~frame.isna().to_numpy().any(axis=1)
         X, offset = self.fixed.evaluate(frame)
-        blocks, unseen = [], {}
+        check_finite(self.names, X, complete)
+        if offset is not None:
+            check_finite(("offset",), offset[:, None], complete)
+        terms = []
         for term in self.terms:
-            codes = term.factor.recode(data)
-            unseen[term.group] = codes < 0
-            blocks.append(khatri_rao(codes, term.recipe.evaluate(frame)[0], len(term.factor)))
-        return Rebuilt(X, sparse.csr_array(sparse.hstack(blocks, format="csr")), offset, unseen)
+            if term.group in wanted:
+                Xi, _ = term.recipe.evaluate(frame)
+                check_finite(term.columns, Xi, complete)
+                terms.append(RebuiltTerm(term.group, len(term.factor), term.factor.recode(data), Xi))
+        return Rebuilt(X, offset, tuple(terms))

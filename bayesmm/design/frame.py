@@ -134,8 +134,14 @@ def complete_frame(
 
 
 def plain_frame(data: pd.DataFrame, variables: Sequence[str]) -> pd.DataFrame:
-    """New data in plain types, for a recipe that was made on a :class:`Frame`."""
-    return pd.DataFrame({name: _plain(data[name], check=False) for name in variables}, index=data.index)
+    """New data in plain types, for a recipe that was made on a :class:`Frame`; missing values stay.
+
+    Raises
+    ------
+    DataError
+        If a numeric column has infinite values.
+    """
+    return pd.DataFrame({name: _plain(data[name]) for name in variables}, index=data.index)
 
 
 def aligned(values: Any, name: str, data: pd.DataFrame) -> np.ndarray | None:
@@ -170,8 +176,8 @@ def aligned(values: Any, name: str, data: pd.DataFrame) -> np.ndarray | None:
     return array
 
 
-def _plain(column: pd.Series, *, check: bool = True) -> pd.Series:
-    """A column in a type that every expression can handle."""
+def _plain(column: pd.Series) -> pd.Series:
+    """A column in a type that every expression can handle; infinite numbers are an error."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         if len(column.cat.categories) != column.nunique():
@@ -187,8 +193,8 @@ def _plain(column: pd.Series, *, check: bool = True) -> pd.Series:
         return column.astype(bool)
     if pd.api.types.is_numeric_dtype(dtype):
         values = _numbers(column)
-        if check and values.dtype.kind == "f" and not np.isfinite(values).all():
-            count = int((~np.isfinite(values)).sum())
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            count = int(np.isinf(values).sum())
             raise DataError(
                 f"the column '{column.name}' is infinite in {count} rows",
                 expected="finite numbers",

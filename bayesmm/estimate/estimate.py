@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +13,15 @@ import pandas as pd
 from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import Certificate
 from bayesmm.estimate.optimise import Optimum
+from bayesmm.estimate.predictions import check_options, prediction_table
+from bayesmm.estimate.profile import Profile, profile
 from bayesmm.estimate.summary import estimate_sheet
 from bayesmm.estimate.uncertainty import sdcor_standard_errors
 from bayesmm.likelihood import MarginalLikelihood, Solution
 from bayesmm.model import MixedModel
+from bayesmm.predict import rows_to_predict
 from bayesmm.sheet import Sheet
+from bayesmm.variance import VarianceParts, variance_parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,11 +191,159 @@ class Estimate:
             values = values + design.offset
         return pd.Series(values, index=design.index, name="fitted")
 
+    def predict(
+        self,
+        newdata: Any = None,
+        *,
+        new_levels: str = "error",
+        kind: str = "mean",
+        prob: float = 0.95,
+        include_random: bool | str | Collection[str] = True,
+        weights: Any = None,
+        offset: Any = None,
+    ) -> pd.DataFrame:
+        """Predictions with standard errors and intervals, one row for each row of the data.
+
+        The standard error is that of x'β̂ + z'b̂ about x'β + z'b, from the joint covariance of (β̂, b̂ − b),
+        σ² times the inverse of the matrix of the mixed-model equations (Henderson 1975). The variances of G
+        and σ count as known: **their uncertainty is not in it**, and with few levels the intervals are too
+        narrow. ``.attrs["se_includes"]`` says so again; a posterior's predictions have it all.
+
+        Parameters
+        ----------
+        newdata
+            A frame or mapping with the columns that the right-hand side uses; None for the rows that were
+            fitted.
+        new_levels
+            What becomes of levels of a grouping factor that were not seen. ``"error"``: an error that names
+            them. ``"population"``: their effects count as zero and known, so that mean and se are those of
+            the population's line. ``"sample"``: their effects are drawn from N(0, G); the mean is the same,
+            and the variance xi'Gxi of the new effect is added.
+        kind
+            ``"mean"``: the expected response. ``"response"``: a response to be observed, with σ²/w added to
+            the variance.
+        prob
+            The probability of the intervals, mean ± z·se.
+        include_random
+            False for predictions without random effects (newdata then need no grouping factors), or the
+            names of the grouping factors whose effects count.
+        weights, offset
+            Of the new rows, if the model was given such arguments: a column of newdata, m numbers or one.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``mean``, ``se``, ``lower``, ``upper``; newdata's index.
+
+        Raises
+        ------
+        DataError
+            If newdata lack a column, have missing or infinite values, or levels that were not seen.
+        ModelError
+            If an option can't be.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> fit = bmm.Model("Reaction ~ Days + (Days | Subject)", bmm.load_data("sleepstudy")).fit()
+        >>> new = {"Days": [9, 9], "Subject": [308, 999]}
+        >>> fit.predict(new, new_levels="sample").round(1)
+            mean    se  lower  upper
+        0  430.7  13.9  403.5  457.8
+        1  345.6  62.0  224.2  467.1
+        """
+        check_options(kind, prob)
+        rows = rows_to_predict(
+            self.model.design,
+            newdata,
+            new_levels=new_levels,
+            include_random=include_random,
+            weights=weights,
+            offset=offset,
+            need_weights=kind == "response",
+        )
+        return prediction_table(
+            self._likelihood,
+            self._optimum.phi,
+            self._solution,
+            rows,
+            kind=kind,
+            new_levels=new_levels,
+            prob=prob,
+        )
+
     @cached_property
     def residuals(self) -> pd.Series:
         """(n,) the response less the fitted values."""
         return pd.Series(
             self.model.design.y - self.fitted.to_numpy(), index=self.fitted.index, name="residual"
+        )
+
+    def profile(self, parameter: str, *, prob: float = 0.999) -> Profile:
+        """The criterion along a variance parameter, all others at their best: intervals and signed root.
+
+        Parameters
+        ----------
+        parameter
+            A standard deviation, a correlation or ``"sigma"``, by its name in the posterior.
+        prob
+            How far out to go: the profile covers the interval of this probability.
+
+        Raises
+        ------
+        ModelError
+            If there is no such variance parameter, or its estimate is undefined.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Reaction ~ Days + (Days | Subject)", bmm.load_data("sleepstudy"))
+        >>> profile = model.fit(reml=False).profile("corr|Subject")
+        >>> [round(end, 2) for end in profile.interval(0.95)]
+        [-0.48, 0.69]
+        """
+        optimum = self._optimum
+        return profile(self._likelihood, optimum.phi, self.sigma, parameter, reml=self.reml, prob=prob)
+
+    def r2(self) -> pd.Series:
+        """The marginal and the conditional R², by the fixed part alone and with the random effects.
+
+        (Var(Xβ̂) [+ mean z'Ĝz])/(Var(Xβ̂) + mean z'Ĝz + mean σ̂²/w), means over the rows of the data (Nakagawa &
+        Schielzeth 2013; Johnson 2014). An offset counts neither as explained nor as unexplained.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Reaction ~ Days + (Days | Subject)", bmm.load_data("sleepstudy"))
+        >>> model.fit().r2().round(3).to_dict()
+        {'marginal': 0.279, 'conditional': 0.799}
+        """
+        parts = self._variance_parts
+        values = {"marginal": parts.marginal_r2[0], "conditional": parts.conditional_r2[0]}
+        return pd.Series(values, name="r2")
+
+    def icc(self) -> pd.Series:
+        """Each grouping factor's share of what the fixed part leaves: its mean z'Ĝz/(mean z'Ĝz + mean σ̂²/w).
+
+        The variance partition coefficient; with random intercepts alone, the intra-class correlation. With
+        random slopes it is an average over the rows (Johnson 2014).
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> model.fit().icc().round(3).to_dict()
+        {'Batch': 0.418}
+        """
+        return pd.Series({group: share[0] for group, share in self._variance_parts.icc.items()}, name="icc")
+
+    @cached_property
+    def _variance_parts(self) -> VarianceParts:
+        return variance_parts(
+            self.model.design,
+            self._solution.beta[None],
+            [covariance.to_numpy()[None] for covariance in self.covariances],
+            np.array([self.sigma]),
         )
 
     def summary(self, prob: float = 0.95) -> Sheet:

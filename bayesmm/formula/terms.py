@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from bayesmm.formula.expressions import read_expression, read_response
@@ -133,10 +134,14 @@ class Formula:
     @property
     def predictors(self) -> frozenset[str]:
         """The columns used right of the ``~``: what new data must have."""
-        expressions = (self.fixed, *(bar.expr for bar in self.bars))
+        return self.predictors_of({bar.group_name for bar in self.bars})
+
+    def predictors_of(self, groups: Collection[str]) -> frozenset[str]:
+        """The columns used by the fixed part and by the bars of some grouping factors, by their names."""
+        bars = [bar for bar in self.bars if bar.group_name in groups]
         return frozenset().union(
-            *(read_expression(Piece.of(text)).variables for text in expressions),
-            *(bar.group for bar in self.bars),
+            *(read_expression(Piece.of(text)).variables for text in (self.fixed, *(b.expr for b in bars))),
+            *(bar.group for bar in bars),
         )
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from bayesmm.likelihood.blocks import describe_blocks
 from bayesmm.likelihood.factorization import Factorization
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 from bayesmm.likelihood.layout import Layout, layout_of
+from bayesmm.likelihood.leave_out import LeaveOut
 from bayesmm.likelihood.marginal import MarginalLikelihood, Solution
 from bayesmm.likelihood.threads import one_thread
 
@@ -12,6 +13,7 @@ __all__ = [
     "Factorization",
     "IntegratedLikelihood",
     "Layout",
+    "LeaveOut",
     "MarginalLikelihood",
     "Solution",
     "describe_blocks",

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.linalg.blas import dger, dtrsv
 from scipy.linalg.lapack import dpotrf, dpotri, dtrtrs
 
-from bayesmm.likelihood import elimination, inversion
+from bayesmm.likelihood import elimination, inversion, row_variances
 from bayesmm.likelihood.batch import evaluate_many
 from bayesmm.likelihood.layout import Layout
 from bayesmm.likelihood.threads import one_thread
@@ -159,6 +159,31 @@ class Factorization:
             at = offset + np.arange(group.n_levels * group.k).reshape(-1, group.k)
             found[g] = P_tail[at[:, :, None], at[:, None, :]]
         return found
+
+    def quadratic_forms(self, codes: np.ndarray, a: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """(m,) a'K⁻¹a, K without y, for sparse rows: the error of (û, β̂) along them, relative to σ².
+
+        Parameters
+        ----------
+        codes
+            (G, m) the level of each group, −1 for none.
+        a
+            (G, m, k_max) λ_g'Xi of each group.
+        x
+            (m, p) the fixed part.
+        """
+        layout = self.layout
+        size = layout.size - 1
+        P_tail = np.zeros((size, size))
+        if size:
+            with self._lapack():
+                inverse, _ = dpotri(np.array(self._T.T[:size, :size], order="F"), lower=0, overwrite_c=1)
+            inversion.mirror(inverse.T, P_tail)
+        tail_at = np.full(len(layout.cross.groups), -1, dtype=np.int64)
+        tail_at[list(layout.tail)] = layout.tail_offset
+        return row_variances.quadratic_forms(
+            layout.head, self._D, self._W, P_tail, codes, a, tail_at, self.k_group, x
+        )
 
     def gradient(self, kappa: float, *, with_fixed: bool) -> np.ndarray:
         """∂(log|M| + w log|C| + κ-weighted r²)/∂λ, (G, k_max, k_max); its lower triangles count.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +22,12 @@ from bayesmm.sheet import Sheet, Table
 
 if TYPE_CHECKING:
     import xarray as xr
+    from arviz_stats import ELPDData
 
 METHODS = {
     "nuts": "NUTS (nutpie) on the hierarchical model",
     "marginal": "exact: β and b integrated out, importance proposals for the variances",
+    "marginal-pymc": "β and b integrated out, the variances sampled in PyMC, then β and b drawn exactly",
 }
 """How each method is called in words."""
 
@@ -56,7 +60,7 @@ class Posterior:
 
     @property
     def method(self) -> str:
-        """What made the draws: ``"marginal"`` or ``"nuts"``."""
+        """What made the draws: ``"marginal"``, ``"nuts"``, or ``"marginal-pymc"`` (see ``recover``)."""
         return str(self.data.attrs["method"])
 
     @property
@@ -89,7 +93,8 @@ class Posterior:
         var_names
             Which variables; by default all but the random effects.
         effects
-            Whether to have the random effects too, if ``var_names`` doesn't say.
+            Whether to have the random effects too, if ``var_names`` doesn't say. Where their draws weren't
+            kept they have a mean, sd and interval, but no diagnostics.
         **options
             For ``arviz.summary``: ``ci_prob``, ``ci_kind``, ``kind``, ``round_to``, …; its defaults are
             ``arviz.rcParams``.
@@ -101,7 +106,10 @@ class Posterior:
         """
         import arviz as az
 
-        return az.summary(self.data, var_names=self._chosen(var_names, effects, options), **options)
+        table = az.summary(self.data, var_names=self._chosen(var_names, effects, options), **options)
+        if var_names is None and effects and "effect_summary" in self.data.children:
+            table = pd.concat([table, _summed_up(self.data["effect_summary"].dataset, table)])
+        return table
 
     def _chosen(
         self, var_names: str | list[str] | None, effects: bool, options: dict[str, Any]
@@ -120,6 +128,252 @@ class Posterior:
                     advice=near_matches(name, known),
                 )
         return wanted
+
+    def predict(
+        self,
+        newdata: Any = None,
+        *,
+        kind: str = "mean",
+        new_levels: str = "error",
+        random_seed: Any = None,
+        include_random: bool | str | Collection[str] = True,
+        weights: Any = None,
+        offset: Any = None,
+        thin: int = 1,
+    ) -> xr.DataTree:
+        """The draws with predictions added, for new rows or for those that were fitted; a new DataTree.
+
+        Parameters
+        ----------
+        newdata
+            A frame or mapping with the columns that the right-hand side uses; None for the rows that were
+            fitted.
+        kind
+            ``"mean"``: ``mu`` = Xβ + Zb + offset. ``"response"``: responses to be observed, mu + (σ/√w) z,
+            under the response's name.
+        new_levels
+            What becomes of levels of a grouping factor that were not seen. ``"error"``: an error that names
+            them. ``"population"``: b = 0. ``"sample"``: b ~ N(0, G), one draw for each draw of G and each new
+            level, shared by the level's rows and independent between levels.
+        random_seed
+            A whole number, a numpy Generator, or None; it is kept with the predictions.
+        include_random
+            False for predictions without random effects (newdata then need no grouping factors), or the
+            names of the grouping factors whose effects count.
+        weights, offset
+            Of the new rows, if the model was given such arguments: a column of newdata, m numbers or one.
+        thin
+            Every how many-th draw is kept, in all groups of the posterior.
+
+        Returns
+        -------
+        DataTree
+            With new data in the groups ``predictions`` and ``predictions_constant_data``. For the model's own
+            rows ``mu`` stands in ``posterior`` and responses in ``posterior_predictive``. The dimensions are
+            chain, draw and ``__obs__``.
+
+        Raises
+        ------
+        DataError
+            If newdata lack a column, have missing or infinite values, or levels that were not seen.
+        ModelError
+            If an option can't be, the predictions take too much memory, or there is no model.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> posterior = model.sample(draws=500, random_seed=1, progressbar=False)
+        >>> tree = posterior.predict({"Batch": ["A", "new"]}, new_levels="sample", random_seed=1)
+        >>> dict(tree["predictions"]["mu"].sizes)
+        {'chain': 4, 'draw': 500, '__obs__': 2}
+        """
+        from bayesmm.posterior.predictions import predict
+
+        return predict(
+            self,
+            newdata,
+            kind=kind,
+            new_levels=new_levels,
+            random_seed=random_seed,
+            include_random=include_random,
+            weights=weights,
+            offset=offset,
+            thin=thin,
+        )
+
+    def posterior_predictive(self, random_seed: Any = None, *, effects: str = "fitted") -> Posterior:
+        """A posterior that has replicated responses of its own rows too, in ``posterior_predictive``.
+
+        Parameters
+        ----------
+        random_seed
+            A whole number, a numpy Generator, or None.
+        effects
+            ``"fitted"``: responses of the same groups, y ~ N(Xβ + Zb, σ²W⁻¹) with each draw's own b.
+            ``"new"``: of other groups like them, with b drawn afresh from N(0, G); such replicates check
+            the distribution of the groups as well.
+
+        Raises
+        ------
+        ModelError
+            If an option can't be, the responses take too much memory, or there is no model.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> posterior = model.sample(draws=500, random_seed=1, progressbar=False)
+        >>> dict(posterior.posterior_predictive(random_seed=1).data["posterior_predictive"].sizes)
+        {'chain': 4, 'draw': 500, '__obs__': 30}
+        """
+        from bayesmm.posterior.predictions import posterior_predictive
+
+        return posterior_predictive(self, random_seed=random_seed, effects=effects)
+
+    def with_prior(self, draws: int = 1000, random_seed: Any = None) -> Posterior:
+        """A posterior that has draws from its prior too, in the group ``prior``, to set beside each other.
+
+        Raises
+        ------
+        ModelError
+            If an option can't be, the draws take too much memory, or there is no model.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> both = model.sample(draws=500, random_seed=1, progressbar=False).with_prior(random_seed=1)
+        >>> both.data["prior"]["sigma"].sizes["draw"]
+        1000
+        """
+        from bayesmm.posterior.prior_draws import with_prior
+
+        return with_prior(self, draws=draws, random_seed=random_seed)
+
+    def log_likelihood(self) -> Posterior:
+        """A posterior that has the pointwise log-likelihood too, in ``log_likelihood``: what ArviZ works on.
+
+        log p(y_i | β, b, σ) = log N(y_i; x_i'β + z_i'b + offset_i, σ²/w_i) for each draw and row, under the
+        response's name. It is conditional on the random effects, as :meth:`loo` with ``integrated=False``.
+
+        Raises
+        ------
+        ModelError
+            If it would take more than 6 GB, the random effects weren't kept, or there is no model.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> posterior = model.sample(draws=500, random_seed=1, progressbar=False).log_likelihood()
+        >>> dict(posterior.data["log_likelihood"].sizes)
+        {'chain': 4, 'draw': 500, '__obs__': 30}
+        """
+        from bayesmm.posterior.log_likelihood import with_log_likelihood
+
+        return with_log_likelihood(self)
+
+    def loo(self, unit: str | None = None, *, integrated: bool = True, draws: int | None = None) -> ELPDData:
+        """Expected log predictive density of rows or groups left out, by Pareto-smoothed importance sampling.
+
+        No model is fitted again. The priors stay those of all the data. It gives what ``arviz.loo`` gives,
+        for ``arviz.compare``, ``arviz.plot_khat`` and the like; compare only results of one reading. ArviZ
+        warns where Pareto's k̂ says that a value can't be trusted.
+
+        Parameters
+        ----------
+        unit
+            What is left out at a time: None for single rows, or a grouping factor: all rows of one level of
+            it, which are then predicted together, as those of a group that was never seen.
+        integrated
+            True: log p(y_A | y_−A, ψ) with β and b integrated out in closed form, and importance sampling
+            over the variance parameters ψ alone; it needs normal priors on the coefficients, and takes draws
+            of any method. Its ``p`` counts variance parameters only. False: conditional on β and b, as other
+            packages have it; for rows only, with large k̂ where groups have few rows.
+        draws
+            How many draws to take, evenly spread. None takes all, or 1000 where all would take long (more
+            than 2·10¹⁰ multiplications).
+
+        Returns
+        -------
+        ELPDData
+            With ``elpd_i`` and ``pareto_k`` by row (``__obs__``, and the data's own labels ``row``) or by
+            level (``Subject__factor_dim``). Their attributes ``reading`` and ``unit`` say what they are.
+
+        Raises
+        ------
+        ModelError
+            If an option can't be, memory (6 GB) or time don't suffice, a prior isn't normal, or there is no
+            model.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("diameter ~ 1 + (1 | plate) + (1 | sample)", bmm.load_data("Penicillin"))
+        >>> posterior = model.sample(draws=1000, random_seed=1, progressbar=False)
+        >>> by_plate = posterior.loo("plate")
+        >>> by_plate.pareto_k.sizes["plate__factor_dim"], bool(by_plate.pareto_k.max() < 0.7)
+        (24, True)
+        """
+        from bayesmm.posterior.leave_out import loo
+
+        return loo(self, unit, integrated=integrated, draws=draws)
+
+    def r2(self, kind: str = "conditional") -> xr.DataArray:
+        """The share of the response's variance that is explained, for each draw: (chain, draw).
+
+        Parameters
+        ----------
+        kind
+            ``"marginal"``: by the fixed part, Var(Xβ)/(Var(Xβ) + mean z'Gz + mean σ²/w).
+            ``"conditional"``: by the fixed part and the random effects, (Var(Xβ) + mean z'Gz)/(the same);
+            both are of groups like these (Nakagawa & Schielzeth 2013; Johnson 2014).
+            ``"fitted"``: by the fitted values of these very groups, Var(Xβ + Zb)/(that + mean σ²/w), each
+            with the draw's own b (Gelman, Goodrich, Gabry & Vehtari 2019).
+
+        Raises
+        ------
+        ModelError
+            If there is no such kind, the random effects weren't kept (``"fitted"``), or there is no model.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Reaction ~ Days + (Days | Subject)", bmm.load_data("sleepstudy"))
+        >>> posterior = model.sample(draws=1000, random_seed=1, progressbar=False)
+        >>> round(float(posterior.r2("marginal").mean()), 1)
+        0.3
+        """
+        from bayesmm.posterior.variance_shares import r2
+
+        return r2(self, kind)
+
+    def icc(self) -> xr.Dataset:
+        """Each grouping factor's share of what the fixed part leaves, for each draw.
+
+        The variance partition coefficient: a factor's mean z'Gz over the rows, divided by that of all factors
+        plus the mean of σ²/w. With random intercepts alone it is the intra-class correlation, the correlation
+        of two rows of one level (of nested levels, the coefficients of all factors that the rows share add
+        up). With random slopes the correlation depends on the predictors, and this is their average (Johnson
+        2014).
+
+        Raises
+        ------
+        ModelError
+            If there is no model.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> posterior = model.sample(draws=1000, random_seed=1, progressbar=False)
+        >>> round(float(posterior.icc()["Batch"].median()), 1)
+        0.4
+        """
+        from bayesmm.posterior.variance_shares import icc
+
+        return icc(self)
 
     def save(self, path: str | Path) -> Path:
         """Write the draws with all attributes to a netCDF file, replacing what was there; give its path.
@@ -171,6 +425,19 @@ class Posterior:
         return self.sheet()._repr_html_()
 
 
+def _summed_up(effects: xr.Dataset, like: pd.DataFrame) -> pd.DataFrame:
+    """The rows of random effects that were summed up as they were drawn, in the columns of a summary."""
+    parts = []
+    for name, array in effects.data_vars.items():
+        rows = array.transpose("statistic", ...).to_numpy().reshape(array.sizes["statistic"], -1)
+        labels = [
+            f"{name}[{', '.join(map(str, at))}]"
+            for at in product(*(array.coords[dim].to_numpy() for dim in array.dims if dim != "statistic"))
+        ]
+        parts.append(pd.DataFrame(rows.T, index=labels, columns=list(like.columns[: len(rows)])))
+    return pd.concat(parts).reindex(columns=like.columns)
+
+
 def _facts(data: xr.DataTree) -> list[tuple[str, str]]:
     attributes = data.attrs
     sizes = data["posterior"].sizes
@@ -219,7 +486,7 @@ def _check_same(data: xr.DataTree, model: MixedModel) -> None:
         got = f"the file has the posterior of '{data.attrs['formula']}', the model is '{design.formula.text}'"
     elif not np.array_equal(data["observed_data"][names.response].to_numpy(), design.y):
         got = "the file has the posterior of other data than the model's"
-    elif set(data["posterior"].data_vars) != set(names.dims):
+    elif set(data["posterior"].data_vars) | set(names.effects) != set(names.dims):
         got = "the file and the model have different parameters, as from another covariance structure"
     else:
         return

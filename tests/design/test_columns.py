@@ -328,6 +328,56 @@ def test_a_missing_predictor_in_new_data_gives_a_missing_row_and_no_other(frame:
     np.testing.assert_array_equal(X, [[1, 1], [1, np.nan], [1, 3]])
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("column", ["x", "z", "w"])
+def test_an_infinite_value_in_new_data_is_an_error_that_names_its_column(
+    frame: pd.DataFrame, column: str, value: float
+):
+    """In X, behind a bar and in an offset alike; what the formula doesn't use may be infinite."""
+    design = build_design("y ~ x + offset(w) + (z | g)", frame)
+    new = pd.DataFrame({"x": [1.0, 2.0], "z": [1.0, 2.0], "w": [1.0, 2.0], "g": [300, 301], "y": np.inf})
+    design.rebuild(new)
+    new.loc[1, column] = value
+    with pytest.raises(DataError, match=f"the column '{column}' is infinite in 1 rows"):
+        design.rebuild(new)
+
+
+@pytest.mark.parametrize(
+    ("formula", "bad"),
+    [
+        ("y ~ log(w) + (1 | g)", 0.0),
+        ("y ~ sqrt(w) + (1 | g)", -1.0),
+        ("y ~ I(1 / w) + (1 | g)", 0.0),
+        ("y ~ x + offset(log(w)) + (1 | g)", 0.0),
+        ("y ~ x + (0 + log(w) | g)", 0.0),
+    ],
+)
+def test_a_transformation_that_fails_on_new_data_is_an_error(frame: pd.DataFrame, formula: str, bad: float):
+    """w is above zero in the fit; log(0), √−1 and 1/0 are no numbers. A missing value stays a missing row."""
+    design, new = build_design(formula, frame), frame.iloc[:4]
+    with pytest.raises(DataError, match="infinite or not a number in 2 rows"):
+        design.rebuild(new.assign(w=[1.0, bad, bad, 1.0]))
+    rebuilt = design.rebuild(new.assign(w=[1.0, np.nan, 1.0, 1.0]))
+    parts = [rebuilt.X, rebuilt.terms[0].Xi, *([] if rebuilt.offset is None else [rebuilt.offset[:, None]])]
+    assert np.isnan(np.hstack(parts)).any(axis=1).tolist() == [False, True, False, False]
+
+
+def test_rebuilding_for_some_groups_needs_only_their_columns(frame: pd.DataFrame):
+    design = build_design("y ~ x + (z | g) + (1 | day) + (x | g:c)", frame)
+    rows = frame.iloc[:3]
+    whole = design.rebuild(rows)
+    assert [term.group for term in whole.terms] == [term.group for term in design.terms]
+    without = design.rebuild(rows[["x"]], groups=())
+    np.testing.assert_array_equal(without.X, whole.X)
+    assert without.terms == ()
+    assert without.Z.shape == (3, 0)
+    one = design.rebuild(rows[["x", "day"]], groups={"day"})
+    assert [term.group for term in one.terms] == ["day"]
+    np.testing.assert_array_equal(one.Z.toarray(), design.terms_of("day")[0].Z.toarray()[:3])
+    with pytest.raises(DataError, match="no column 'z'"):
+        design.rebuild(rows[["x", "g"]], groups={"g"})
+
+
 def test_a_factor_with_one_level_is_not_lost_without_a_word(frame: pd.DataFrame):
     frame["c"] = "same"
     with pytest.warns(DesignNotice, match="c"):

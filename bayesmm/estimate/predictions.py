@@ -1,0 +1,77 @@
+"""Point predictions with standard errors and intervals, as a table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bayesmm.errors import ModelError
+from bayesmm.likelihood import MarginalLikelihood, Solution
+from bayesmm.predict import KINDS, Rows, check_choice, linear_predictor, pad_effects, prediction_variance
+
+NOT_INCLUDED = "not the uncertainty of the variance parameters, which count as known"
+"""What none of the standard errors has."""
+
+
+def check_options(kind: object, prob: object) -> None:
+    """Whether a prediction's kind and probability can be.
+
+    Raises
+    ------
+    ModelError
+        If not.
+    """
+    check_choice("kind", kind, KINDS)
+    if isinstance(prob, bool) or not isinstance(prob, int | float) or not 0 < prob < 1:
+        advice = f"prob={prob / 100:g}" if isinstance(prob, int | float) and 1 < prob < 100 else "prob=0.95"
+        raise ModelError(f"prob is {prob!r}", expected="a probability between 0 and 1", advice=advice)
+
+
+def prediction_table(
+    likelihood: MarginalLikelihood,
+    phi: np.ndarray,
+    solution: Solution,
+    rows: Rows,
+    *,
+    kind: str,
+    new_levels: str,
+    prob: float,
+) -> pd.DataFrame:
+    """(m, 4) ``mean``, ``se``, ``lower`` and ``upper`` of each row.
+
+    The mean is x'β̂ + z'b̂ + offset with b̂ = 0 for new levels, the interval mean ± z·se.
+    """
+    effects = [
+        None if term is None else pad_effects(b[None, term.levels], term.n_new)
+        for term, b in zip(rows.terms, solution.effects, strict=True)
+    ]
+    mean = linear_predictor(rows, solution.beta[None], effects)[0]
+    variance = prediction_variance(
+        likelihood, phi, rows, solution.factors, sigma=solution.sigma, new_effects=new_levels == "sample"
+    )
+    if kind == "response":
+        variance += solution.sigma**2 / (1.0 if rows.weights is None else rows.weights)
+    se = np.sqrt(variance)
+    half = stats.norm.ppf(0.5 + prob / 2) * se
+    table = pd.DataFrame({"mean": mean, "se": se, "lower": mean - half, "upper": mean + half}, rows.index)
+    table.attrs = {
+        "kind": kind,
+        "prob": float(prob),
+        "new_levels": new_levels,
+        "se_includes": _included(rows, kind, new_levels),
+    }
+    return table
+
+
+def _included(rows: Rows, kind: str, new_levels: str) -> str:
+    """What the standard errors have in them, in words."""
+    included = ["the uncertainty of the coefficients"]
+    used = [term for term in rows.terms if term is not None]
+    if used:
+        included[0] += " and of the random effects"
+    if new_levels == "sample" and any(term.n_new for term in used):
+        included.append("the variance of new levels' effects")
+    if kind == "response":
+        included.append("the residual variance")
+    return f"{', '.join(included)}; {NOT_INCLUDED}"
