@@ -11,11 +11,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from bayesmm.likelihood.dense import factor
 from bayesmm.likelihood.elimination import back_substitute, eliminate_head, fill_head, fill_tail
 from bayesmm.likelihood.layout import Head, Tail
-
-SMALL = 48
-"""Tails up to this size are factored by a plain loop; larger ones by LAPACK."""
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -60,51 +58,25 @@ def evaluate_many(
             for j in range(q_tail, i + 1):
                 T[i, j] += omega[s] * ridge[i - q_tail, j - q_tail]
         log_det = eliminate_head(head, D, W, T)
-        L = T
-        if m <= SMALL:
-            good = _cholesky(T)
-        else:
-            L = np.linalg.cholesky(T)
-            good = True
-        if not good or not np.isfinite(log_det):
+        if not factor(T) or not np.isfinite(log_det):
             out[s] = np.nan
             continue
         for i in range(q_tail):
-            log_det += 2.0 * np.log(L[i, i])
+            log_det += 2.0 * np.log(T[i, i])
         log_det_C = 0.0
         for i in range(q_tail, m - 1):
-            log_det_C += 2.0 * np.log(L[i, i])
-        out[s, 0], out[s, 1], out[s, 2] = log_det, log_det_C, L[m - 1, m - 1] ** 2
+            log_det_C += 2.0 * np.log(T[i, i])
+        out[s, 0], out[s, 1], out[s, 2] = log_det, log_det_C, T[m - 1, m - 1] ** 2
         if noise.shape[0]:
             sigma = np.sqrt(omega[s])
             for i in range(m - 1):
-                x[i] = L[m - 1, i] + sigma * noise[s, q_head + i]
+                x[i] = T[m - 1, i] + sigma * noise[s, q_head + i]
             for i in range(m - 2, -1, -1):
-                x[i] /= L[i, i]
+                x[i] /= T[i, i]
                 for j in range(i):
-                    x[j] -= L[i, j] * x[i]
+                    x[j] -= T[i, j] * x[i]
             x[m - 1] = -1.0
             for i in range(q_head):
                 draws[s, i] = sigma * noise[s, i]
             back_substitute(head, u_start, D, W, x, draws[s, :q_head])
             draws[s, q_head:] = x[: m - 1]
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _cholesky(T: np.ndarray) -> bool:
-    """L of the lower triangle of T, in place; whether it is positive definite."""
-    m = T.shape[0]
-    for j in range(m):
-        pivot = T[j, j]
-        for q in range(j):
-            pivot -= T[j, q] ** 2
-        if not pivot > 0.0:
-            return False
-        pivot = np.sqrt(pivot)
-        T[j, j] = pivot
-        for i in range(j + 1, m):
-            value = T[i, j]
-            for q in range(j):
-                value -= T[i, q] * T[j, q]
-            T[i, j] = value / pivot
-    return True

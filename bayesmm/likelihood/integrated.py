@@ -12,12 +12,17 @@ coordinates of :mod:`bayesmm.design.coordinates`, whose change of variables the 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg import solve_triangular
 
+from bayesmm.likelihood.dense import SMALL
 from bayesmm.likelihood.marginal import MarginalLikelihood
+from bayesmm.likelihood.packed import Extent, pack
+from bayesmm.likelihood.slope import log_density
 from bayesmm.likelihood.threads import one_thread
 
 
@@ -64,22 +69,54 @@ class IntegratedLikelihood:
         """d, the number of relative covariance parameters."""
         return self.likelihood.size
 
+    @property
+    def ridge(self) -> np.ndarray:
+        """(p + 1, p + 1) what the prior, times ω, adds to [X y]'[X y] in the whitened coordinates."""
+        return self._ridge
+
+    @property
+    def log_det_prior(self) -> float:
+        """log|P₀| in the whitened coordinates."""
+        return self._log_det_prior
+
+    def omega(self, log_sigma: np.ndarray) -> np.ndarray:
+        """ω = σ² in the whitened coordinates."""
+        return self._omega(log_sigma)
+
     def log_density(self, phi: np.ndarray, log_sigma: float) -> tuple[float, np.ndarray, float]:
-        """log p(y | φ, σ), its gradient in φ (d,) and its derivative in log σ."""
-        f = self.likelihood.factorization
-        omega = float(self._omega(log_sigma))
-        if not 1e-200 < omega < 1e200 or not f.update(
-            self.likelihood.group_factors(phi), omega * self._ridge
-        ):
-            return -np.inf, np.zeros(len(phi)), 0.0
-        gradient = self.likelihood.pull_back(f.gradient(1.0 / omega, with_fixed=True))
-        n, p = self.likelihood.cross.n, self.likelihood.cross.p
-        _, z = f.solve()
-        away = z[self.likelihood.layout.q_tail : -1] - self._mean
-        trace = np.trace(cho_solve((f.fixed_factor(), True), self._precision)) if p else 0.0
-        slope = n - p + omega * trace + away @ self._precision @ away - f.r2 / omega
-        value = self._deviance(f.log_det_M, f.log_det_C, f.r2, omega)
-        return -0.5 * float(value), -0.5 * gradient, -float(slope)
+        """log p(y | φ, σ), its gradient in φ (d,) and its derivative in log σ; threads may call it at once.
+
+        Where it can't be computed it is −∞, and the derivatives are zero.
+        """
+        gradient = np.empty(self.size + 1)
+        whole, real = self.packed
+        point = np.array(phi, dtype=float).reshape(self.size)
+        with one_thread() if self.likelihood.layout.size > SMALL else nullcontext():
+            value = log_density(whole, real, point, float(log_sigma), gradient)
+        return value, gradient[:-1], float(gradient[-1])
+
+    @cached_property
+    def packed(self) -> tuple[np.ndarray, np.ndarray]:
+        """All that :func:`bayesmm.likelihood.slope.log_density` needs besides φ and log σ, as two arrays."""
+        likelihood, coordinates, cross = self.likelihood, self.likelihood.coordinates, self.likelihood.cross
+        places = [
+            (p, g, start + r, start + c)
+            for t, (at, structure) in enumerate(likelihood.blocks)
+            for g, start in [likelihood.place(t)]
+            for p, cells in enumerate(structure.entries, start=at.start)
+            for r, c in cells
+        ]
+        extent = Extent(
+            k_group=likelihood.factorization.k_group,
+            u_start=likelihood.factorization.u_start,
+            places=np.array(places, dtype=np.int64),
+            ridge=self._ridge,
+            prior_mean=self._mean,
+            log_scale=float(np.log(coordinates.scale)),
+            constant=float(self._deviance(0.0, 0.0, 0.0, 1.0)),
+            degrees=float(cross.n - cross.p),
+        )
+        return pack(likelihood.layout.head, likelihood.layout.dense, extent)
 
     def log_densities(self, phi: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1) -> np.ndarray:
         """(S,) log p(y | φ_s, σ_s); −∞ where it can't be computed."""

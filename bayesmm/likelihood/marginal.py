@@ -12,6 +12,7 @@ with σ profiled out, σ̂² = r²/n or r²/(n − p). All constants are include
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -309,6 +310,14 @@ class MarginalLikelihood:
                     lam[(slice(None), *place)] = phi[:, p]
             found.append(np.linalg.inv(self.coordinates.bases[t]) @ lam)
         return found
+
+    def internal_many(self, factors: Sequence[np.ndarray]) -> np.ndarray:
+        """Each term's λ (S, k, k) in the user's units → φ (S, d): the way back from external_factors_many."""
+        parts = []
+        for t, (lam, structure) in enumerate(zip(factors, self._structures, strict=True)):
+            whitened = self.coordinates.bases[t] @ lam
+            parts.append(np.stack([whitened[:, r, c] for (r, c), *_ in structure.entries], axis=1))
+        return np.hstack(parts)
 
     def place(self, term: int) -> tuple[int, int]:
         """The group of a term, and where its columns begin there."""

@@ -3,7 +3,19 @@
 from bayesmm.posterior.certificate import Certificate, certify
 from bayesmm.posterior.data_tree import build_tree
 from bayesmm.posterior.posterior import Posterior
+from bayesmm.posterior.pymc_marginal import integrated_logp, to_pymc_marginal
 from bayesmm.posterior.pymc_model import to_pymc
+from bayesmm.posterior.recovery import recover
 from bayesmm.posterior.sample import sample
 
-__all__ = ["Certificate", "Posterior", "build_tree", "certify", "sample", "to_pymc"]
+__all__ = [
+    "Certificate",
+    "Posterior",
+    "build_tree",
+    "certify",
+    "integrated_logp",
+    "recover",
+    "sample",
+    "to_pymc",
+    "to_pymc_marginal",
+]

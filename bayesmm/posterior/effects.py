@@ -55,11 +55,11 @@ class KeptEffects:
 
     def take(self, start: int, index: np.ndarray, effects: tuple[np.ndarray, ...]) -> None:
         """See :class:`Sink`."""
-        kept = slice(max(-start, 0), index.shape[1])
+        kept = slice(min(max(-start, 0), index.shape[1]), index.shape[1])
         before = index < 0
         for draws, last, drawn in zip(self._draws, self._last, effects, strict=True):
             for c in range(len(index)):
-                into = draws[c, start + kept.start : start + kept.stop]
+                into = draws[c, max(start, 0) : max(start + kept.stop, 0)]
                 np.take(drawn, np.maximum(index[c, kept], 0), axis=0, out=into)
                 into[before[c, kept]] = last[c]
                 if index[c, -1] >= 0:
@@ -102,7 +102,7 @@ class SummarisedEffects:
     def take(self, start: int, index: np.ndarray, effects: tuple[np.ndarray, ...]) -> None:
         """See :class:`Sink`."""
         kept = index[:, max(-start, 0) :]
-        times = np.arange(max(start, 0), start + index.shape[1])
+        times = np.arange(max(start, 0), max(start + index.shape[1], 0))
         if not self._centre:
             self._centre = [drawn.mean(axis=0) for drawn in effects]
         if kept.size:

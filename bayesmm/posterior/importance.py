@@ -29,6 +29,10 @@ LARGE_WEIGHT = 20.0
 """A weight this many times the mean asks for one more component."""
 MOST_BUMPS = 3
 BUMP_SHARE = 0.1
+STEP = 0.05
+"""Of the differences for the curvature, in guessed standard deviations."""
+LEAST_CURVATURE = 0.05
+"""In units of the guess's: a standard deviation is taken to be at most some four times the guess."""
 SAME = 2.0
 """Modes closer than this many standard deviations are one."""
 LEAST_MASS = 1e-3
@@ -145,36 +149,38 @@ class Evaluated:
 
 
 def find_mode(
-    log_density: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray
+    log_density: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray, width: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The mode (d,) and the covariance (d, d) that the curvature there gives.
 
-    Directions without negative curvature get variance one: the adaptation rounds mend what is wrong.
+    ``width`` (d,) is a guess at the standard deviations: in its units the search begins with an identity
+    Hessian, and stops where the gradient is small. A direction's standard deviation is at most some
+    four times the guess's: the adaptation rounds mend what is wrong.
     """
 
-    def downhill(psi: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = log_density(psi)
-        return (-value, -gradient) if np.isfinite(value) else (1e100, np.zeros_like(psi))
+    def downhill(u: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = log_density(start + width * u)
+        return (-value, -gradient * width) if np.isfinite(value) else (1e100, np.zeros_like(u))
 
-    mode = minimize(downhill, start, jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 200}).x
-    step = 1e-3
+    found = minimize(downhill, np.zeros_like(start), jac=True, method="BFGS", options={"gtol": 0.02})
     rows = []
-    for direction in step * np.eye(len(mode)):
-        rows.append((downhill(mode + direction)[1] - downhill(mode - direction)[1]) / (2 * step))
+    for direction in STEP * np.eye(len(start)):
+        rows.append((downhill(found.x + direction)[1] - downhill(found.x - direction)[1]) / (2 * STEP))
     hessian = np.array(rows)
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
-    return mode, (vectors / np.maximum(values, 1.0 / 4.0)) @ vectors.T
+    covariance = (vectors / np.maximum(values, LEAST_CURVATURE)) @ vectors.T
+    return start + width * found.x, width[:, None] * covariance * width
 
 
 def find_modes(
-    log_density: Callable[[np.ndarray], tuple[float, np.ndarray]], starts: np.ndarray
+    log_density: Callable[[np.ndarray], tuple[float, np.ndarray]], starts: np.ndarray, width: np.ndarray
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The modes that a search from each of the starts (m, d) finds, the highest first, with covariances.
+    """The modes that a search from each of the starts (m, d) finds, the heaviest first, with covariances.
 
     Left out are modes within ``SAME`` standard deviations of a higher one, and those whose share of the mass,
     by Laplace's approximation, is below ``LEAST_MASS``.
     """
-    found = [find_mode(log_density, start) for start in starts]
+    found = [find_mode(log_density, start, width) for start in starts]
     log_mass = [log_density(mode)[0] + 0.5 * np.linalg.slogdet(covariance)[1] for mode, covariance in found]
     kept: list[int] = []
     for i in np.argsort(log_mass)[::-1]:

@@ -43,7 +43,7 @@ MOST_PARAMETERS = 12
 """Beyond this many variance parameters importance proposals are not to be relied on."""
 LEAST_EFFICIENCY = 0.1
 """The least share of effective proposals."""
-DEAR = 1e7
+DEAR = 5e5
 """Multiplications of one point from which points are to be saved."""
 WORTH = 0.6
 """What a draw should be worth, in independent ones: cheap proposals are thinned to reach it."""
@@ -171,7 +171,7 @@ def run_marginal(
         with np.errstate(over="ignore", invalid="ignore"):
             _check_start(target)
         starts = target.scales.start[None] if _dear(target) else target.scales.starts
-        modes = find_modes(target.with_gradient, starts)
+        modes = find_modes(target.with_gradient, starts, target.scales.width)
         stage("mode")
         progress.say("adaptation")
         fitted = _fit_proposals(target, modes, rng)

@@ -7,10 +7,7 @@ Three choices keep it exact and quick:
 - X is centred inside (where it has an intercept), which takes the correlation out of intercept and slopes;
   ``Intercept`` is a deterministic of the centred intercept, un-centred in prior and posterior alike.
 - L, the Cholesky factor of a bar's correlation matrix, is written down from its canonical partial
-  correlations, which under LKJ(η) are independent: ρ = 2p − 1, p ~ Beta(c, c), c = η + (k − 2 − i)/2 for the
-  partial correlation of columns i < j (0-based) given those before i (Lewandowski, Kurowicka & Joe 2009,
-  sec. 2.4). Unlike ``pm.LKJCholeskyCov`` it leaves each sd a prior of its own, and unlike ``pm.LKJCorr`` it
-  compiles in half the time and draws from the prior without a scan.
+  correlations (:mod:`bayesmm.posterior.pymc_scales`).
 - Zb is a gather, b[codes] · Xi, and X, codes and y are shared variables: neither a dense Z nor constants that
   a compiler would have to swallow.
 
@@ -27,6 +24,7 @@ import numpy as np
 from bayesmm.design import Design, RandomTerm
 from bayesmm.design.naming import INTERCEPT, OBS, SIGMA, Names, TermNames, name_parameters, posterior_name
 from bayesmm.model import MixedModel
+from bayesmm.posterior.pymc_scales import correlation_rows, free_variable, standard_deviations
 from bayesmm.priors import Prior
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ def to_pymc(model: MixedModel) -> pm.Model:
     names = name_parameters(design)
     with pm.Model(coords=_coords(design, names)) as hierarchical:
         mu = _fixed_part(design, names, priors)
-        sigma = _free(SIGMA, priors[SIGMA])
+        sigma = free_variable(SIGMA, priors[SIGMA])
         for term, named in zip(design.terms, names.terms, strict=True):
             mu = mu + _random_part(term, named, priors)
         if design.offset is not None:
@@ -81,13 +79,13 @@ def _fixed_part(design: Design, names: Names, priors: dict[str, Prior]) -> Any:
     columns = [j for term in slopes for j in term.positions]
     X = design.X[:, columns]
     if not slopes:
-        return _free(INTERCEPT, priors[INTERCEPT]) if names.has_intercept else 0.0
-    variables = [_free(term.name, priors[term.name], term.dim) for term in slopes]
+        return free_variable(INTERCEPT, priors[INTERCEPT]) if names.has_intercept else 0.0
+    variables = [free_variable(term.name, priors[term.name], term.dim) for term in slopes]
     beta = pt.concatenate([pt.atleast_1d(variable) for variable in variables])
     if not names.has_intercept:
         return pt.sum(X * beta, axis=1)
     means = X.mean(axis=0)
-    centred = _free(f"{INTERCEPT}__centred", priors[INTERCEPT])
+    centred = free_variable(f"{INTERCEPT}__centred", priors[INTERCEPT])
     pm.Deterministic(INTERCEPT, centred - pt.sum(means * beta))
     return centred + pt.sum((X - means) * beta, axis=1)
 
@@ -97,12 +95,12 @@ def _random_part(term: RandomTerm, named: TermNames, priors: dict[str, Prior]) -
     import pymc as pm
     import pytensor.tensor as pt
 
-    sd = _standard_deviations(term, named, priors)
+    sd = standard_deviations(term, named, priors)
     z = pm.Normal(posterior_name(f"{term.label}__z"), 0.0, 1.0, dims=(_column_dim(term), named.factor_dim))
     if named.corr is None:
         b = [sd[i] * z[i] for i in range(term.k)]
     else:
-        L = _cholesky(term.k, named, priors[named.corr])
+        L = correlation_rows(term.k, named, priors[named.corr])
         b = [sd[i] * sum(L[i][m] * z[m] for m in range(i + 1)) for i in range(term.k)]
     for effect in named.effects:
         if effect.expr_dim is None:
@@ -112,52 +110,3 @@ def _random_part(term: RandomTerm, named: TermNames, priors: dict[str, Prior]) -
             pm.Deterministic(effect.name, stacked, dims=(effect.expr_dim, named.factor_dim))
     codes = term.factor.codes
     return sum(b[j][codes] if (x == 1).all() else b[j][codes] * x for j, x in enumerate(term.Xi.T))
-
-
-def _standard_deviations(term: RandomTerm, named: TermNames, priors: dict[str, Prior]) -> list[Any]:
-    """The standard deviation of each of the k columns, a scalar variable."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    sd: list[Any] = [None] * term.k
-    if not named.sd_shared:
-        for effect in named.effects:
-            variable = _free(effect.sd, priors[effect.sd], effect.expr_dim)
-            for place, j in enumerate(effect.positions):
-                sd[j] = variable if effect.expr_dim is None else variable[place]
-        return sd
-    shared = _free(f"{named.effects[0].sd}__shared", priors[named.effects[0].sd])
-    for effect in named.effects:
-        size = len(effect.positions)
-        value = shared if effect.expr_dim is None else pt.stack([shared] * size)
-        pm.Deterministic(effect.sd, value, dims=effect.expr_dim)
-    return [shared] * term.k
-
-
-def _cholesky(k: int, named: TermNames, prior: Prior) -> list[list[Any]]:
-    """The rows of L (k, k), lower triangular, LL' ~ LKJ(η); its correlations are named on the way."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    c = np.array([prior.parameters["eta"] + (k - 2 - i) / 2 for i, _ in named.pairs])
-    p = pm.Beta(f"{named.corr}__partial", c, c, dims=named.corr_dim)
-    L: list[list[Any]] = []
-    for j in range(k):
-        row: list[Any] = []
-        left = 1.0
-        for i in range(j):
-            place = named.pairs.index((i, j))
-            row.append(left * (2 * p[place] - 1))
-            left = left * 2 * pt.sqrt(p[place] * (1 - p[place]))
-        L.append([*row, left])
-    correlations = [sum(L[i][m] * L[j][m] for m in range(i + 1)) for i, j in named.pairs]
-    pm.Deterministic(named.corr, pt.stack(correlations), dims=named.corr_dim)
-    return L
-
-
-def _free(name: str, prior: Prior, dim: str | None = None) -> Any:
-    """A free variable with its prior, a scalar or a vector."""
-    import pymc as pm
-
-    parameters = {key: np.asarray(value) for key, value in prior.parameters.items()}
-    return getattr(pm, prior.distribution)(name, **parameters, dims=dim)

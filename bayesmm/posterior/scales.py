@@ -99,6 +99,15 @@ class ScaleParameters:
         apart[np.arange(len(several)), several] = shrunk
         return np.stack([self.start, *(apart if len(several) > 1 else ())])
 
+    @property
+    def width(self) -> np.ndarray:
+        """(d,) standard deviations of ψ to be expected: 1/√(2m) for the log sd of m things, 1/√m for z."""
+        found = np.full(self.size, 1 / np.sqrt(2 * self.model.design.n))
+        for term, at, corr in zip(self.model.design.terms, self._sd_at, self._corr_at, strict=True):
+            found[at] = 1 / np.sqrt(2 * len(term.factor))
+            found[corr] = 1 / np.sqrt(len(term.factor))
+        return found
+
     def scales(self, psi: np.ndarray) -> Scales:
         """ψ (S, d) → standard deviations, correlations, σ."""
         sds, cholesky = [], []

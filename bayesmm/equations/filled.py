@@ -1,0 +1,191 @@
+"""Numbers in the place of symbols: from an estimate, or as means of a posterior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmm.design import Design
+from bayesmm.design.naming import name_parameters
+from bayesmm.equations.digits import estimate_number
+from bayesmm.equations.notation import SIGMA, VARIANCE, Notation
+from bayesmm.equations.tree import Equation, Expr, Matrix, Number, Power, transform
+from bayesmm.errors import ModelError
+from bayesmm.estimate import Estimate
+from bayesmm.model import MixedModel
+from bayesmm.posterior import Posterior
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """Values for all symbols of a model.
+
+    Attributes
+    ----------
+    source
+        What they are, in words: ``"REML estimates"``, ``"posterior means"``.
+    beta
+        (p,) the coefficients.
+    covariances
+        (k, k) for each term of the design, Σ.
+    effects
+        (ℓ, k) for each term of the design: modes, or means.
+    sigma
+        The residual standard deviation.
+    """
+
+    source: str
+    beta: np.ndarray
+    covariances: tuple[np.ndarray, ...]
+    effects: tuple[np.ndarray, ...]
+    sigma: float
+
+
+def values_of(model: MixedModel, given: object) -> Values:
+    """The values that an Estimate or a Posterior of this very model has for its symbols.
+
+    Of a posterior they are the means of the coefficients, effects, standard deviations and correlations, as
+    in its summary; variances and covariances are made of these.
+
+    Raises
+    ------
+    ModelError
+        If it is something else, or of another model.
+    """
+    if not isinstance(given, Estimate | Posterior):
+        raise ModelError(
+            f"values is a {type(given).__name__}",
+            expected="an Estimate or a Posterior of this model",
+            advice="model.equations(model.fit()) or model.equations(model.sample())",
+        )
+    if given.model is None:
+        raise ModelError(
+            "the posterior was loaded without its model",
+            expected="a Posterior that knows its model",
+            advice="Posterior.load(path, model=model)",
+        )
+    _check_same(model.design, given.model.design)
+    return _from_estimate(given) if isinstance(given, Estimate) else _from_posterior(given, model.design)
+
+
+def filled_in(expression: Expr, notation: Notation, values: Values | None) -> Expr:
+    """The expression with numbers in the place of coefficients, variances and covariances.
+
+    In a matrix a variance is one number; alone it is the square of a standard deviation.
+    """
+    if values is None:
+        return expression
+    alone = _numbers(notation, values)
+    inside = dict(alone)
+    for node, number in alone.items():
+        if isinstance(number, Power):
+            inside[node] = estimate_number(number.base.value**2)
+
+    def change(node: Expr) -> Expr | None:
+        if isinstance(node, Matrix):
+            return Matrix(tuple(tuple(transform(entry, inside.get) for entry in row) for row in node.rows))
+        return alone.get(node)
+
+    return transform(expression, change)
+
+
+def filled_equation(equation: Equation, notation: Notation, values: Values | None) -> Equation:
+    """The equation with numbers on its right; a coefficient that it defines keeps its symbol on the left."""
+    return Equation(
+        equation.left, equation.relation, filled_in(equation.right, notation, values), equation.condition
+    )
+
+
+def _numbers(notation: Notation, values: Values) -> dict[Expr, Expr]:
+    """Symbol, or square of a symbol, → its number, or the square of its number."""
+    found: dict[Expr, Expr] = {
+        column.coefficient: estimate_number(values.beta[column.position]) for column in notation.fixed
+    }
+    for term, covariance in zip(notation.terms, values.covariances, strict=True):
+        for i, sd in enumerate(term.sds):
+            found[sd] = number = estimate_number(np.sqrt(covariance[i, i]))
+            found[Power(sd, "2")] = _square(number)
+        found |= {symbol: estimate_number(covariance[i, j]) for (i, j), symbol in term.covariances.items()}
+    found[SIGMA] = number = estimate_number(values.sigma)
+    found[VARIANCE] = _square(number)
+    return found
+
+
+def _square(sd: Number) -> Expr:
+    return Power(sd, "2") if sd.value else sd
+
+
+def _from_estimate(estimate: Estimate) -> Values:
+    terms = estimate.model.design.terms
+    return Values(
+        source=f"{estimate.method} estimates",
+        beta=estimate.beta.to_numpy(),
+        covariances=tuple(covariance.to_numpy() for covariance in estimate.covariances),
+        effects=tuple(estimate.ranef[term.group][list(term.columns)].to_numpy() for term in terms),
+        sigma=estimate.sigma,
+    )
+
+
+def _from_posterior(posterior: Posterior, design: Design) -> Values:
+    names = name_parameters(design)
+    group = posterior.data["posterior"]
+    beta = np.zeros(design.p)
+    for fixed in names.fixed:
+        beta[list(fixed.positions)] = _mean(group[fixed.name])
+    covariances, effects = [], []
+    for term, named in zip(design.terms, names.terms, strict=True):
+        sd, modes = np.zeros(term.k), np.zeros((len(term.factor), term.k))
+        for effect in named.effects:
+            at = list(effect.positions)
+            sd[at] = _mean(group[effect.sd])
+            means = group[effect.name].mean(("chain", "draw"))
+            modes[:, at] = means.transpose(..., named.factor_dim).to_numpy().reshape(len(at), -1).T
+        R = np.eye(term.k)
+        if named.corr is not None:
+            for (i, j), value in zip(named.pairs, _mean(group[named.corr]), strict=True):
+                R[i, j] = R[j, i] = value
+        covariances.append(R * np.outer(sd, sd))
+        effects.append(modes)
+    return Values("posterior means", beta, tuple(covariances), tuple(effects), float(_mean(group["sigma"])))
+
+
+def _mean(draws: xr.DataArray) -> np.ndarray:
+    return draws.mean(("chain", "draw")).to_numpy()
+
+
+def _check_same(ours: Design, theirs: Design) -> None:
+    """Whether two designs are of the same formula, data and covariance structures."""
+    if ours is theirs:
+        return
+    if ours.formula != theirs.formula:
+        got = f"the values are of '{theirs.formula}', the model is '{ours.formula}'"
+    elif not (_equal(ours.y, theirs.y) and _equal(ours.X, theirs.X)):
+        got = "the values are of the same formula on other data"
+    elif not (_equal(ours.weights, theirs.weights) and _equal(ours.offset, theirs.offset)):
+        got = "the values are of a model with other weights or another offset"
+    elif not all(
+        a.covariance == b.covariance
+        and _equal(a.Xi, b.Xi)
+        and _equal(a.factor.codes, b.factor.codes)
+        and a.levels.equals(b.levels)
+        for a, b in zip(ours.terms, theirs.terms, strict=True)
+    ):
+        got = "the values are of a model with other groups or another covariance structure"
+    else:
+        return
+    raise ModelError(
+        got,
+        expected="an Estimate or a Posterior of this very model",
+        advice="take both from one Model: model.equations(model.fit())",
+    )
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(a, b)

@@ -1,0 +1,240 @@
+"""log p(y_A | y_−A, φ, σ) of sets of rows A with β and b integrated out: leave-one-out without refits.
+
+Given the variance parameters, y − offset ~ N(Xm₀, V) with V = ZGZ' + R + XP₀⁻¹X', and with Q = V⁻¹ and
+e = Q(y − offset − Xm₀)
+
+    y_A | y_−A ~ N(y_A − Q_AA⁻¹e_A, Q_AA⁻¹),
+    log p(y_A | y_−A) = ½ log|Q_AA| − ½ e_A'Q_AA⁻¹e_A − (n_A/2) log 2π
+
+(Rue & Held 2005, ch. 2; Sundararajan & Keerthi 2001 for single rows). The prior stays that of all the data.
+Q_AA is never formed. Two ways lead to the same numbers:
+
+- *Removal*: by Woodbury's identity all that is needed of Q_AA are small matrices on the columns that the
+  rows A touch (:mod:`bayesmm.likelihood.removal`). Where these columns lie on the factor's pattern, for a
+  single row and for a level of a factor in the head, one factorization and one inverse on the pattern do for
+  all sets.
+- *Deletion*: log p(y) − log p(y_−A), from the cross-product without the rows A; one factorization for each
+  set. It is for the levels of factors in the tail, whose rows touch nodes all over the head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+
+from bayesmm.design.cross_product import CrossProduct, Pair, cross_product
+from bayesmm.errors import ModelError
+from bayesmm.likelihood.factorization import Factorization
+from bayesmm.likelihood.integrated import IntegratedLikelihood
+from bayesmm.likelihood.layout import layout_of
+from bayesmm.likelihood.removal import LEAST, remove_rows, remove_subtrees
+from bayesmm.likelihood.threads import one_thread
+from bayesmm.likelihood.units import Cells, Subtrees, cells_of, subtree_sizes, subtrees_of
+
+LARGEST = 4e9
+"""Bytes that the cross-products of the sets may take."""
+MOST_WORK = 3e12
+"""Multiplications that one call may take: about an hour."""
+FEW = 100
+"""The fewest draws that are worth to be advised."""
+
+
+class LeaveOut:
+    """log p(y_A | y_−A, φ, σ) for all single rows, or for all levels of a grouping factor.
+
+    Parameters
+    ----------
+    integrated
+        The likelihood with β and b integrated out.
+    unit
+        The name of a grouping factor: each A is all rows of one level. None: each A is one row.
+
+    Raises
+    ------
+    DataError
+        If the design has no such grouping factor.
+    ModelError
+        If the cross-products of the sets don't fit into ``LARGEST`` bytes.
+
+    Examples
+    --------
+    >>> import bayesmm as bmm
+    >>> from bayesmm.likelihood import IntegratedLikelihood
+    >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+    >>> integrated = IntegratedLikelihood(model.likelihood, np.array([1500.0]), np.array([[1e-4]]))
+    >>> phi = model.likelihood.internal([0.85])[None]
+    >>> LeaveOut(integrated, "Batch").log_densities(phi, np.log([49.5])).round(2)
+    array([[-28.32, -25.86, -26.5 , -29.02, -28.42, -26.58]])
+    """
+
+    def __init__(self, integrated: IntegratedLikelihood, unit: str | None = None) -> None:
+        self.integrated = integrated
+        self.unit = unit
+        likelihood = integrated.likelihood
+        self._design, self._layout = likelihood.design, likelihood.layout
+        self._factorization = likelihood.factorization
+        names = [group.name for group in likelihood.cross.groups]
+        self._removal: Cells | Subtrees | None = None
+        if unit is None:
+            self._codes = np.arange(self._design.n)
+            self._removal = cells_of(self._design, likelihood.coordinates, self._layout)
+        else:
+            self._codes = self._design.terms_of(unit)[0].factor.codes
+            g = names.index(unit)
+            if g in self._layout.chain:
+                h = self._layout.chain.index(g)
+                self._check_memory(h)
+                self._removal = subtrees_of(self._design, likelihood.coordinates, self._layout, h)
+        self._change = self._change_of_variables()
+
+    @property
+    def n_units(self) -> int:
+        """The number of sets."""
+        return len(self._change)
+
+    @property
+    def work(self) -> float:
+        """Multiplications for one point, roughly; what else a set takes is counted as so many of them."""
+        flops = float(self._layout.flops)
+        if isinstance(self._removal, Cells):
+            t = self._removal.rows.shape[1] - 1
+            return 3 * flops + 3.0 * t**2 * len(self._removal.node) + (0.5 * t**2 + 100) * self.n_units
+        if isinstance(self._removal, Subtrees):
+            t = np.sqrt(np.diff(self._removal.start)) - 1
+            return 4 * flops + float(np.sum(1.2 * t**3 + 6.0 * t**2 + 1000))
+        return flops * self.n_units
+
+    def log_densities(self, phi: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1) -> np.ndarray:
+        """(S, n_units) log p(y_A | y_−A, φ_s, σ_s), in the user's units.
+
+        It is nan where it can't be computed, or no digits would be left: where the rows A alone tell of a
+        coefficient whose prior is a million times as wide as σ.
+
+        Parameters
+        ----------
+        phi
+            (S, d) relative covariance parameters.
+        log_sigma
+            (S,) log σ.
+        cores
+            Threads to share the points.
+
+        Raises
+        ------
+        ModelError
+            If it would take more than ``MOST_WORK`` multiplications.
+        """
+        self._check_work(len(phi) * self.work, len(phi))
+        omega = self.integrated.omega(np.asarray(log_sigma, dtype=float))
+        lam = self.integrated.likelihood.group_factors_many(np.asarray(phi, dtype=float))
+        with one_thread():
+            if self._removal is None:
+                out = self._delete(lam, omega, cores)
+            else:
+                out = self._remove(self._removal, lam, omega, cores)
+        return out + self._change
+
+    def _remove(self, sets: Cells | Subtrees, lam: np.ndarray, omega: np.ndarray, cores: int) -> np.ndarray:
+        out, layout, f = np.empty((len(omega), self.n_units)), self._layout, self._factorization
+        kernel = remove_rows if isinstance(sets, Cells) else remove_subtrees
+        arrays = (layout.head, layout.dense, f.k_group, f.u_start)
+
+        def work(at: slice) -> None:
+            kernel(*arrays, lam[at], self.integrated.ridge, omega[at], sets, out[at])
+
+        _in_threads(work, len(omega), cores)
+        return out
+
+    def _delete(self, lam: np.ndarray, omega: np.ndarray, cores: int) -> np.ndarray:
+        likelihood, out = self.integrated.likelihood, np.empty((len(omega), self.n_units))
+        order = np.argsort(self._codes, kind="stable")
+        start = np.searchsorted(self._codes[order], np.arange(self.n_units + 1))
+        whole, information = self._log_densities(likelihood.cross, lam, omega, cores)
+        for i in range(self.n_units):
+            part = cross_product(self._design, likelihood.coordinates, order[start[i] : start[i + 1]])
+            rest, left = self._log_densities(_without(likelihood.cross, part), lam, omega, cores)
+            out[:, i] = np.where(left - information > np.log(LEAST), whole - rest, np.nan)
+        return out
+
+    def _log_densities(
+        self, cross: CrossProduct, lam: np.ndarray, omega: np.ndarray, cores: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(S,) log p of the whitened rows of a cross-product, and log|C|, C = X'V⁻¹X + ωP₀."""
+        factorization = Factorization(layout_of(cross))
+        none, found = np.zeros((0, 0)), np.empty((len(omega), 3))
+
+        def work(at: slice) -> None:
+            found[at] = factorization.evaluate_many(lam[at], self.integrated.ridge, omega[at], none, none)
+
+        _in_threads(work, len(omega), cores)
+        log_det_M, log_det_C, r2 = found.T
+        constant = cross.n * np.log(2 * np.pi) - self.integrated.log_det_prior
+        value = constant + (cross.n - cross.p) * np.log(omega) + log_det_M + log_det_C + r2 / omega
+        return -0.5 * value, log_det_C
+
+    def _change_of_variables(self) -> np.ndarray:
+        """(n_units,) what the change from the whitened rows to y adds: Σ_A (½ log w − log s)."""
+        weights = self._design.weights
+        scale = self.integrated.likelihood.coordinates.scale
+        each = np.full(self._design.n, -np.log(scale))
+        if weights is not None:
+            each += 0.5 * np.log(weights)
+        return np.bincount(self._codes, weights=each)
+
+    def _check_memory(self, h: int) -> None:
+        needed = 8.0 * float(np.sum(subtree_sizes(self._layout, h).astype(float) ** 2))
+        if needed > LARGEST:
+            raise ModelError(
+                f"leaving out the levels of '{self.unit}' takes {needed / 1e9:,.0f} GB: each of them occurs "
+                "with many levels of the crossed factors",
+                expected=f"at most {LARGEST / 1e9:,.0f} GB",
+                advice="unit=None, which leaves out single rows",
+            )
+
+    def _check_work(self, work: float, points: int) -> None:
+        if work > MOST_WORK:
+            fewer = int(points * MOST_WORK / work)
+            what = "single rows" if self.unit is None else f"the levels of '{self.unit}'"
+            other = "single rows (unit=None) or another factor" if self.unit else "a smaller model"
+            raise ModelError(
+                f"leaving out {what} at {points:,} draws takes {work:,.0e} multiplications",
+                expected=f"at most {MOST_WORK:,.0e}, about an hour",
+                advice=f"draws={fewer}" if fewer >= FEW else other,
+            )
+
+
+def _in_threads(work: Callable[[slice], None], size: int, cores: int) -> None:
+    """Call ``work`` on consecutive pieces of range(size), each in a thread of its own."""
+    ends = np.linspace(0, size, max(1, min(cores, size)) + 1).astype(int)
+    pieces = [slice(start, stop) for start, stop in pairwise(ends)]
+    if len(pieces) == 1:
+        work(pieces[0])
+    else:
+        with ThreadPoolExecutor(len(pieces)) as pool:
+            list(pool.map(work, pieces))
+
+
+def _without(cross: CrossProduct, part: CrossProduct) -> CrossProduct:
+    """The cross-product less that of some of its rows; its pattern stays."""
+    pairs = {}
+    for (g, h), pair in cross.pairs.items():
+        other = part.pairs[g, h]
+        n_columns = cross.groups[h].n_levels
+        keys = pair.rows * n_columns + pair.columns
+        order = np.argsort(keys, kind="stable")
+        at = order[np.searchsorted(keys[order], other.rows * n_columns + other.columns)]
+        values = pair.values.copy()
+        values[at] -= other.values
+        pairs[g, h] = Pair(pair.rows, pair.columns, values)
+    return CrossProduct(
+        groups=cross.groups,
+        n=cross.n - part.n,
+        p=cross.p,
+        diagonal=tuple(a - b for a, b in zip(cross.diagonal, part.diagonal, strict=True)),
+        fixed=tuple(a - b for a, b in zip(cross.fixed, part.fixed, strict=True)),
+        pairs=pairs,
+        response=cross.response - part.response,
+    )

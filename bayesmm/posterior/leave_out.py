@@ -1,0 +1,202 @@
+"""Leave-one-out cross-validation of a posterior without refits: by row or by group, integrated or not.
+
+*Conditional*: the weights 1/p(y_i | β, b, σ) turn draws given y into draws given y_−i (Gelfand, Dey & Chang
+1992). They are heavy-tailed where a row has much to say about its own group's b.
+
+*Integrated*: b and β are integrated out, and what remains to be reweighted are the variance parameters ψ. By
+p(ψ | y) ∝ p(ψ | y_−A) p(y_A | y_−A, ψ), with ψ_1, …, ψ_S drawn given y,
+
+    p(y_A | y_−A) = 1 / E[1 / p(y_A | y_−A, ψ)],
+
+so that ℓ_sA = log p(y_A | y_−A, ψ_s), which is known in closed form (:mod:`bayesmm.likelihood.leave_out`),
+takes the place of the pointwise log-likelihood in PSIS-LOO (Vehtari, Gelman & Gabry 2017). A single row or
+group tells little of ψ, so the weights are nearly even and Pareto's k̂ is small; A may be a whole group, of
+which conditional weights can say nothing useful (Merkle, Furr & Rabe-Hesketh 2019).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bayesmm.design import Design
+from bayesmm.design.naming import OBS, SAMPLE_DIMS, Names, name_parameters, posterior_name
+from bayesmm.errors import ModelError, near_matches
+from bayesmm.likelihood import IntegratedLikelihood, LeaveOut, MarginalLikelihood
+from bayesmm.model import MixedModel
+from bayesmm.posterior.draw_arrays import DrawArrays
+from bayesmm.posterior.log_likelihood import check_size, log_likelihood
+from bayesmm.posterior.predictions import model_of
+from bayesmm.posterior.scales import normal_prior, not_normal
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from arviz_stats import ELPDData
+
+    from bayesmm.posterior.posterior import Posterior
+
+FEWEST = 100
+"""Draws below which the tail of importance weights can't be told."""
+THINNED = 1000
+"""Draws that are taken of a model for which all of them would take long."""
+LONG = 2e10
+"""Multiplications, some 10 to 20 seconds, from which on draws are thinned unless their number is given."""
+COPIES = 3
+"""Arrays of the size of the log densities that importance sampling holds: they, their weights, a copy."""
+ROW = "row"
+"""The coordinate that has the labels of the rows."""
+
+
+def loo(posterior: Posterior, unit: Any, *, integrated: bool, draws: Any) -> ELPDData:
+    """Leave-one-out cross-validation; see :meth:`Posterior.loo`."""
+    model = model_of(posterior)
+    _check_unit(model.design, unit, integrated)
+    names = name_parameters(model.design)
+    kept = posterior.data["posterior"].to_dataset()
+    _check_draws(draws, kept)
+    if integrated:
+        values = _integrated(model, names, kept, unit, draws)
+    else:
+        values = _conditional(posterior, model, kept, draws)
+    return _elpd(values, model, names, kept, unit, integrated)
+
+
+def _integrated(
+    model: MixedModel, names: Names, kept: xr.Dataset, unit: str | None, draws: int | None
+) -> xr.DataArray:
+    """ℓ (chain, draw, unit) = log p(y_A | y_−A, ψ) at the draws of ψ."""
+    import xarray as xr
+
+    odd = not_normal(model)
+    if odd:
+        raise ModelError(
+            f"the prior of '{odd[0]}' is {model.priors[odd[0]].distribution}, not Normal",
+            expected="normal priors on all coefficients, so that they can be integrated out",
+            advice="loo(integrated=False), which leaves out single rows conditional on β and b",
+        )
+    likelihood = MarginalLikelihood(model.design)
+    sets = LeaveOut(IntegratedLikelihood(likelihood, *normal_prior(model)), unit)
+    if draws is None and _count(kept) * sets.work > LONG:
+        draws = THINNED
+    some = _thinned(kept, draws)
+    check_size(_count(some), sets.n_units, copies=COPIES)
+    arrays = DrawArrays.of(names, some)
+    everything = slice(0, len(arrays))
+    sigma = arrays.sigma(everything)
+    factors = [arrays.factor(t, everything) / sigma[:, None, None] for t in range(len(names.terms))]
+    values = sets.log_densities(likelihood.internal_many(factors), np.log(sigma), cores=os.cpu_count() or 1)
+    dim = OBS if unit is None else f"{posterior_name(unit)}__factor_dim"
+    _check_finite(values, names.coords[dim], unit)
+    shape = tuple(some.sizes[d] for d in SAMPLE_DIMS)
+    coords = {d: some.coords[d].to_numpy() for d in SAMPLE_DIMS} | {dim: names.coords[dim]}
+    return xr.DataArray(values.reshape(*shape, -1), dims=(*SAMPLE_DIMS, dim), coords=coords)
+
+
+def _conditional(
+    posterior: Posterior, model: MixedModel, kept: xr.Dataset, draws: int | None
+) -> xr.DataArray:
+    """log p(y_i | β, b, σ) (chain, draw, __obs__)."""
+    found = posterior.data.children.get("log_likelihood")
+    if found is not None and draws is None:
+        return found.to_dataset()[name_parameters(model.design).response]
+    some = _thinned(kept, draws)
+    check_size(_count(some), model.design.n, copies=COPIES)
+    return log_likelihood(model, some)[name_parameters(model.design).response]
+
+
+def _elpd(
+    values: xr.DataArray,
+    model: MixedModel,
+    names: Names,
+    kept: xr.Dataset,
+    unit: str | None,
+    integrated: bool,
+) -> ELPDData:
+    """PSIS-LOO of ℓ, with labels on what it says of each unit."""
+    import xarray as xr
+    from arviz_stats import loo as psis_loo
+
+    integrated_out = {*names.effects, *(term.name for term in names.fixed)} if integrated else set()
+    some = kept[[name for name in names.dims if name in kept and name not in integrated_out]]
+    some = some.sel({dim: values.coords[dim] for dim in SAMPLE_DIMS})
+    tree = xr.DataTree.from_dict(
+        {"posterior": some, "log_likelihood": values.rename(names.response).to_dataset()}
+    )
+    elpd = psis_loo(tree, pointwise=True)
+    about = {"reading": "integrated" if integrated else "conditional", "unit": unit or "row"}
+    for field in ("elpd_i", "pareto_k"):
+        array = getattr(elpd, field)
+        if unit is None:
+            array = array.assign_coords({ROW: (OBS, _row_labels(model.design.index))})
+        array.attrs |= about
+        setattr(elpd, field, array)
+    return elpd
+
+
+def _row_labels(index: pd.Index) -> np.ndarray:
+    """The labels of the rows: numbers as they are, anything else as text."""
+    if index.dtype.kind in "iuf":
+        return index.to_numpy()
+    return np.array([str(label) for label in index], dtype=str)
+
+
+def _thinned(kept: xr.Dataset, draws: int | None) -> xr.Dataset:
+    """About so many draws in all, evenly spread over each chain; None for all of them."""
+    if draws is None:
+        return kept
+    chains, length = (kept.sizes[dim] for dim in SAMPLE_DIMS)
+    each = min(length, -(-draws // chains))
+    return kept.isel(draw=np.linspace(0, length - 1, each).round().astype(int)) if each < length else kept
+
+
+def _count(kept: xr.Dataset) -> int:
+    return kept.sizes["chain"] * kept.sizes["draw"]
+
+
+def _check_unit(design: Design, unit: Any, integrated: bool) -> None:
+    if unit is None:
+        return
+    if not isinstance(unit, Hashable) or unit not in design.factors:
+        raise ModelError(
+            f"unit is {unit!r}",
+            expected=f"None for single rows, or one of {', '.join(map(repr, design.factors))}",
+            advice=near_matches(unit, design.factors),
+        )
+    if not integrated:
+        raise ModelError(
+            f"unit is {unit!r} with integrated=False",
+            expected="integrated=True: the draws of a group's own effects were drawn knowing its rows",
+            advice=f"loo({unit!r}), which integrates the effects out",
+        )
+
+
+def _check_draws(draws: Any, kept: xr.Dataset) -> None:
+    if _count(kept) < FEWEST:
+        raise ModelError(
+            f"the posterior has {_count(kept)} draws",
+            expected=f"at least {FEWEST}, to tell the tail of importance weights",
+            advice="model.sample(draws=1000)",
+        )
+    if draws is not None and (isinstance(draws, bool) or not isinstance(draws, Integral) or draws < FEWEST):
+        raise ModelError(
+            f"draws is {draws!r}",
+            expected=f"a whole number of at least {FEWEST}, or None",
+            advice=f"draws={THINNED}",
+        )
+
+
+def _check_finite(values: np.ndarray, labels: np.ndarray, unit: str | None) -> None:
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=0))
+    if len(bad):
+        which = f"row {labels[bad[0]]}" if unit is None else f"'{labels[bad[0]]}' of '{unit}'"
+        raise ModelError(
+            f"the predictive density of {which} can't be computed: no other rows tell of some coefficient, "
+            "and its prior is too wide",
+            expected="priors not a million times as wide as the residuals",
+            advice="a narrower normal prior for that coefficient: model.priors",
+        )

@@ -1,0 +1,97 @@
+"""The pointwise log-likelihood of a posterior's own rows, conditional on β, b and σ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmm.design.naming import OBS, SAMPLE_DIMS, name_parameters
+from bayesmm.errors import ModelError
+from bayesmm.model import MixedModel
+from bayesmm.posterior.draw_arrays import DrawArrays
+from bayesmm.posterior.predictions import model_of, with_groups
+from bayesmm.predict import Rows, draw_pieces, linear_predictor, rows_of_design
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesmm.posterior.posterior import Posterior
+
+LARGEST = 6e9
+"""Bytes that the log-likelihood of all rows at all draws may take."""
+
+
+def with_log_likelihood(posterior: Posterior) -> Posterior:
+    """The posterior with a group ``log_likelihood``; see :meth:`Posterior.log_likelihood`."""
+    pointwise = log_likelihood(model_of(posterior), posterior.data["posterior"].to_dataset())
+    return replace(posterior, data=with_groups(posterior.data, {"log_likelihood": pointwise}))
+
+
+def log_likelihood(model: MixedModel, draws: xr.Dataset) -> xr.Dataset:
+    """log p(y_i | β, b, σ) (chain, draw, __obs__) = log N(y_i; x_i'β + z_i'b + offset_i, σ²/w_i).
+
+    Raises
+    ------
+    ModelError
+        If it would take more than ``LARGEST`` bytes, or the random effects weren't kept.
+    """
+    import xarray as xr
+
+    design, names = model.design, name_parameters(model.design)
+    arrays = DrawArrays.of(names, draws)
+    check_size(len(arrays), design.n)
+    rows = rows_of_design(design)
+    log_weights = 0.0 if design.weights is None else np.log(design.weights)
+    root = 1.0 if design.weights is None else np.sqrt(design.weights)
+    values = np.empty((len(arrays), design.n))
+    for at, mean in fitted_means(arrays, rows, out=values):
+        sigma = arrays.sigma(at)[:, None]
+        np.subtract(design.y, mean, out=mean)  # the piece of ``values`` itself: nothing else so large is held
+        mean *= root / sigma
+        np.square(mean, out=mean)
+        mean *= -0.5
+        mean += 0.5 * log_weights - np.log(sigma) - 0.5 * np.log(2 * np.pi)
+    shape = tuple(draws.sizes[dim] for dim in SAMPLE_DIMS)
+    coords = {dim: draws.coords[dim].to_numpy() for dim in SAMPLE_DIMS} | {OBS: names.coords[OBS]}
+    return xr.Dataset(
+        {names.response: ((*SAMPLE_DIMS, OBS), values.reshape(*shape, design.n))}, coords=coords
+    )
+
+
+def fitted_means(
+    draws: DrawArrays, rows: Rows, out: np.ndarray | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Xβ + Zb + offset of the rows that were fitted, some draws at a time: which, and (s, n).
+
+    With ``out`` (S, n) given the means are written there, and the arrays are pieces of it.
+    """
+    for at in draw_pieces(len(draws), max(len(rows), 1)):
+        effects = [
+            None if term is None else draws.effects(t, at, term.levels) for t, term in enumerate(rows.terms)
+        ]
+        yield at, linear_predictor(rows, draws.beta(at), effects, out=None if out is None else out[at])
+
+
+def check_size(draws: int, rows: int, *, copies: int = 1) -> None:
+    """Refuse a log-likelihood that is too large.
+
+    Parameters
+    ----------
+    copies
+        How many arrays of its size will be held at a time.
+
+    Raises
+    ------
+    ModelError
+        If it would take more than ``LARGEST`` bytes.
+    """
+    needed = 8.0 * draws * rows * copies
+    if needed > LARGEST:
+        raise ModelError(
+            f"log densities of {rows:,} rows or groups at {draws:,} draws take {needed / 1e9:,.1f} GB",
+            expected=f"at most {LARGEST / 1e9:,.0f} GB",
+            advice=f"posterior.loo(draws={int(draws * LARGEST / needed)}), which takes some of the draws",
+        )
