@@ -29,12 +29,17 @@ _HOMES = {
     "from_levels": "bayesmm.formula",
     "list_data": "bayesmm.datasets",
     "load_data": "bayesmm.datasets",
+    "recover": "bayesmm.posterior",
 }
+_ROOMS = ("plots",)
+"""Rooms that are public as they are: ``bayesmm.plots.plot_lines``."""
 
 __all__ = [*sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"bayesmm.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'bayesmm' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
@@ -43,4 +48,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, *_ROOMS})

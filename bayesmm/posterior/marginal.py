@@ -115,6 +115,13 @@ class _Fitted:
     rounds: int
     thin: int
 
+    def and_safer(self) -> list[_Fitted]:
+        """These proposals, and what to try if their weights fail: more of the t mixture, then it alone."""
+        if self.surrogate is None:
+            return [self]
+        more = replace(self.surrogate, log_floor=self.surrogate.log_floor + np.log(4.0))
+        return [self, replace(self, surrogate=more), replace(self, surrogate=None)]
+
     def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
         """(size, d) draws, their log density (size,), and the relative error of its constant."""
         if self.surrogate is not None:
@@ -177,11 +184,11 @@ def run_marginal(
         fitted = _fit_proposals(target, modes, rng)
         stage("adaptation")
         progress.say("draws")
-        drawn = _draw(target, fitted, sink(), (chains, draws), rng, seconds, progress)
-        if fitted.surrogate is not None and not drawn.trusted:
+        for proposals in fitted.and_safer():
             progress.restart()
-            plain = replace(fitted, surrogate=None)
-            drawn = _draw(target, plain, sink(), (chains, draws), rng, seconds, progress)
+            drawn = _draw(target, proposals, sink(), (chains, draws), rng, seconds, progress)
+            if drawn.trusted:
+                break
     stage("draws")
     return drawn
 

@@ -1,0 +1,228 @@
+"""The model in PyMC with b and β integrated out: what is left are standard deviations, correlations and σ.
+
+    y ~ p(y | sds, correlations, σ) = ∫∫ N(y; offset + Xβ + Zb, σ²W⁻¹) N(b; 0, G) N(β; m₀, P₀⁻¹) db dβ,
+
+exact, as one operation (:mod:`bayesmm.posterior.marginal_op`). Two to some thirty parameters are left, and no
+funnel between b and its scale, so that NUTS takes few and long steps. b and β are drawn afterwards by
+:func:`bayesmm.posterior.recover`.
+
+From the user's sds and correlations to the whitened relative factor (:mod:`bayesmm.design.coordinates`):
+λ̃ = T diag(sd/σ) L, of which the structure's entries are φ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmm.design.naming import OBS, SIGMA, Names, TermNames, name_parameters
+from bayesmm.errors import ModelError, near_matches
+from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
+from bayesmm.model import MixedModel
+from bayesmm.posterior.pymc_scales import correlation_rows, free_variable, standard_deviations
+from bayesmm.posterior.scales import normal_prior, not_normal
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+
+def to_pymc_marginal(model: MixedModel, likelihood: MarginalLikelihood | None = None) -> pm.Model:
+    """The marginal model as a ``pm.Model``; its variables are named as in a posterior.
+
+    The response is an observed variable whose log density is that of all rows together. It can't be drawn
+    from: predictions are made of a posterior that has β and b.
+
+    Where crossed factors leave a large dense block (``model.blocks()``), sample within
+    :func:`bayesmm.likelihood.one_thread`: chains in threads whose BLAS has threads too wait for each other.
+
+    Parameters
+    ----------
+    model
+        The model.
+    likelihood
+        Its likelihood, if it has been formed already.
+
+    Raises
+    ------
+    ModelError
+        If the prior of a coefficient isn't normal.
+
+    Examples
+    --------
+    >>> from bayesmm.datasets import load_data
+    >>> model = MixedModel("Reaction ~ Days + (Days | Subject)", load_data("sleepstudy"))
+    >>> marginal = to_pymc_marginal(model)
+    >>> [variable.name for variable in marginal.free_RVs]
+    ['sigma', '1|Subject_sigma', 'Days|Subject_sigma', 'corr|Subject__partial']
+
+    Terms of one's own are added in its context:
+
+    >>> import pymc as pm
+    >>> with marginal:
+    ...     ratio = pm.Deterministic("ratio", marginal["1|Subject_sigma"] / marginal["sigma"])
+    ...     _ = pm.Potential("about one", pm.logp(pm.LogNormal.dist(0.0, 0.5), ratio))
+    """
+    import pymc as pm
+
+    integrated = _integrated(model, likelihood)
+    design, priors = model.design, model.priors
+    names = name_parameters(design)
+    with pm.Model(coords=_coords(names)) as marginal:
+        sigma = free_variable(SIGMA, priors[SIGMA])
+        sds, rows = [], []
+        for term, named in zip(design.terms, names.terms, strict=True):
+            sds.append(standard_deviations(term, named, priors))
+            rows.append(
+                _identity(term.k)
+                if named.corr is None
+                else correlation_rows(term.k, named, priors[named.corr])
+            )
+        phi, log_sigma = _internal(integrated, sds, rows, sigma)
+
+        def logp(y: Any, phi: Any, log_sigma: Any, mean: Any) -> Any:
+            return _log_likelihood(integrated, phi, log_sigma)
+
+        pm.CustomDist(
+            names.response,
+            phi,
+            log_sigma,
+            _prior_mean(model),
+            logp=logp,
+            signature="(d),(),(n)->(n)",
+            observed=design.y,
+            dims=OBS,
+        )
+    return marginal
+
+
+def integrated_logp(
+    model: MixedModel, variables: Mapping[str, Any], likelihood: MarginalLikelihood | None = None
+) -> Any:
+    """log p(y | sds, correlations, σ) with b and β integrated out, as a scalar of variables of one's own.
+
+    For a ``pm.Model`` with other priors than :class:`~bayesmm.priors.Prior` has: hyperpriors, sds that depend
+    on each other. The model's own priors on the coefficients count, its priors on sds, correlations and σ
+    don't.
+
+    Parameters
+    ----------
+    model
+        The model.
+    variables
+        The posterior's name of each sd, correlation and ``sigma`` → a PyTensor variable or numbers, of the
+        posterior's shape.
+    likelihood
+        Its likelihood, if it has been formed already.
+
+    Raises
+    ------
+    ModelError
+        If a variable is missing or unknown, or the prior of a coefficient isn't normal.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from bayesmm.datasets import load_data
+    >>> model = MixedModel("diameter ~ 1 + (1 | plate) + (1 | sample)", load_data("Penicillin"))
+    >>> with pm.Model() as own:
+    ...     size = pm.HalfNormal("size", 2.0)
+    ...     sds = {name: pm.HalfNormal(name, size) for name in ("1|plate_sigma", "1|sample_sigma")}
+    ...     sigma = pm.HalfNormal("sigma", 2.0)
+    ...     _ = pm.Potential("diameter", integrated_logp(model, sds | {"sigma": sigma}))
+    """
+    import pytensor.tensor as pt
+
+    names = name_parameters(model.design)
+    wanted = [SIGMA, *(effect.sd for term in names.terms for effect in term.effects)]
+    wanted += [term.corr for term in names.terms if term.corr is not None]
+    for name in [*variables, *wanted]:
+        if name not in wanted or name not in variables:
+            raise ModelError(
+                f"among the variables '{name}' is {'missing' if name in wanted else 'unknown'}",
+                expected=f"the variables {', '.join(map(repr, wanted))}",
+                advice=near_matches(name, wanted),
+            )
+    sds, rows = [], []
+    for term, named in zip(model.design.terms, names.terms, strict=True):
+        sd: list[Any] = [None] * term.k
+        for effect in named.effects:
+            values = pt.as_tensor(variables[effect.sd])
+            for place, j in enumerate(effect.positions):
+                sd[j] = values if effect.expr_dim is None else values[place]
+        sds.append(sd)
+        if named.corr is None:
+            rows.append(_identity(term.k))
+        else:
+            rows.append(_rows_of(pt.as_tensor(variables[named.corr]), named, term.k))
+    integrated = _integrated(model, likelihood)
+    return _log_likelihood(integrated, *_internal(integrated, sds, rows, pt.as_tensor(variables[SIGMA])))
+
+
+def _integrated(model: MixedModel, likelihood: MarginalLikelihood | None) -> IntegratedLikelihood:
+    odd = not_normal(model)
+    if odd:
+        raise ModelError(
+            f"the prior of '{odd[0]}' is {model.priors[odd[0]].distribution}",
+            expected="normal priors on all coefficients: only those integrate out exactly",
+            advice=f'priors={{"{odd[0]}": bayesmm.Prior("Normal", …)}}, or to_pymc() with the coefficients',
+        )
+    return IntegratedLikelihood(likelihood or MarginalLikelihood(model.design), *normal_prior(model))
+
+
+def _log_likelihood(integrated: IntegratedLikelihood, phi: Any, log_sigma: Any) -> Any:
+    from bayesmm.posterior.marginal_op import log_likelihood
+
+    return log_likelihood(integrated, phi, log_sigma)
+
+
+def _internal(
+    integrated: IntegratedLikelihood,
+    sds: Sequence[Sequence[Any]],
+    rows: Sequence[Sequence[Sequence[Any]]],
+    sigma: Any,
+) -> tuple[Any, Any]:
+    """φ (d,) and log σ, of each term's sds and of the rows of L of its correlations."""
+    import pytensor.tensor as pt
+
+    likelihood = integrated.likelihood
+    phi = []
+    for t, (_, structure) in enumerate(likelihood.blocks):
+        T = likelihood.coordinates.bases[t]
+        relative = [sd / sigma for sd in sds[t]]
+        for (r, c), *_ in structure.entries:
+            inner = range(c, r + 1)  # T and L are lower triangular
+            phi.append(sum(T[r, m] * relative[m] * rows[t][m][c] for m in inner if T[r, m] != 0.0))
+    return pt.stack(phi), pt.log(sigma)
+
+
+def _prior_mean(model: MixedModel) -> np.ndarray:
+    """E[y] (n,) before the data; from it PyMC learns how long y is."""
+    design, (mean, _) = model.design, normal_prior(model)
+    return design.X @ mean + (0.0 if design.offset is None else design.offset)
+
+
+def _identity(k: int) -> list[list[float]]:
+    return [[0.0] * j + [1.0] for j in range(k)]
+
+
+def _rows_of(correlations: Any, named: TermNames, k: int) -> list[list[Any]]:
+    """The rows of L, lower triangular, by Cholesky's algorithm from the correlations of the pairs."""
+    import pytensor.tensor as pt
+
+    L: list[list[Any]] = []
+    for j in range(k):
+        row: list[Any] = []
+        for i in range(j):
+            rest = correlations[named.pairs.index((i, j))] - sum(row[m] * L[i][m] for m in range(i))
+            row.append(rest / L[i][i] if i else rest)
+        L.append([*row, pt.sqrt(1.0 - sum(value**2 for value in row)) if row else 1.0])
+    return L
+
+
+def _coords(names: Names) -> dict[str, np.ndarray]:
+    """Those that its variables have: factor levels are not among them."""
+    effects = [effect.expr_dim for term in names.terms for effect in term.effects]
+    pairs = [term.corr_dim for term in names.terms]
+    return {dim: names.coords[dim] for dim in [OBS, *effects, *pairs] if dim is not None}

@@ -1,0 +1,67 @@
+"""The standard deviations and correlations of a bar as variables of a PyMC model, with their priors.
+
+L, the Cholesky factor of a bar's correlation matrix, is written down from its canonical partial correlations,
+which under LKJ(η) are independent: ρ = 2p − 1, p ~ Beta(c, c), c = η + (k − 2 − i)/2 for the partial
+correlation of columns i < j (0-based) given those before i (Lewandowski, Kurowicka & Joe 2009, sec. 2.4).
+Unlike ``pm.LKJCholeskyCov`` it leaves each sd a prior of its own, and unlike ``pm.LKJCorr`` it compiles in
+half the time and draws from the prior without a scan.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayesmm.design import RandomTerm
+from bayesmm.design.naming import TermNames
+from bayesmm.priors import Prior
+
+
+def standard_deviations(term: RandomTerm, named: TermNames, priors: dict[str, Prior]) -> list[Any]:
+    """The standard deviation of each of the k columns, a scalar variable."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    sd: list[Any] = [None] * term.k
+    if not named.sd_shared:
+        for effect in named.effects:
+            variable = free_variable(effect.sd, priors[effect.sd], effect.expr_dim)
+            for place, j in enumerate(effect.positions):
+                sd[j] = variable if effect.expr_dim is None else variable[place]
+        return sd
+    shared = free_variable(f"{named.effects[0].sd}__shared", priors[named.effects[0].sd])
+    for effect in named.effects:
+        size = len(effect.positions)
+        value = shared if effect.expr_dim is None else pt.stack([shared] * size)
+        pm.Deterministic(effect.sd, value, dims=effect.expr_dim)
+    return [shared] * term.k
+
+
+def correlation_rows(k: int, named: TermNames, prior: Prior) -> list[list[Any]]:
+    """The rows of L (k, k), lower triangular, LL' ~ LKJ(η); its correlations are named on the way."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    c = np.array([prior.parameters["eta"] + (k - 2 - i) / 2 for i, _ in named.pairs])
+    p = pm.Beta(f"{named.corr}__partial", c, c, dims=named.corr_dim)
+    L: list[list[Any]] = []
+    for j in range(k):
+        row: list[Any] = []
+        left = 1.0
+        for i in range(j):
+            place = named.pairs.index((i, j))
+            row.append(left * (2 * p[place] - 1))
+            left = left * 2 * pt.sqrt(p[place] * (1 - p[place]))
+        L.append([*row, left])
+    correlations = [sum(L[i][m] * L[j][m] for m in range(i + 1)) for i, j in named.pairs]
+    pm.Deterministic(named.corr, pt.stack(correlations), dims=named.corr_dim)
+    return L
+
+
+def free_variable(name: str, prior: Prior, dim: str | None = None) -> Any:
+    """A free variable with its prior, a scalar or a vector."""
+    import pymc as pm
+
+    parameters = {key: np.asarray(value) for key, value in prior.parameters.items()}
+    return getattr(pm, prior.distribution)(name, **parameters, dims=dim)
