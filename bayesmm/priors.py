@@ -16,13 +16,12 @@ All are proper, so that prior predictive draws and the evidence exist.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
 
 from bayesmm.design import Design
 from bayesmm.design.naming import (
@@ -34,103 +33,11 @@ from bayesmm.design.naming import (
     name_parameters,
     posterior_name,
 )
+from bayesmm.distributions import DISTRIBUTIONS
 from bayesmm.errors import PriorError, near_matches
 
 CLASSES = ("fixed", "sd", "corr")
 """Keys that set the priors of a whole class: coefficients but the intercept, group sds, correlations."""
-
-
-@dataclass(frozen=True)
-class _Distribution:
-    """What a distribution takes, written "mu sigma>0"; its support; log p(x, *parameters); and draws from it.
-
-    ``draw(rng, shape, *parameters)`` gives an array of the shape.
-    """
-
-    takes: str
-    support: str
-    logpdf: Callable[..., Any]
-    draw: Callable[..., Any]
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        return tuple(self.takes.replace(">0", "").split())
-
-    @property
-    def positive(self) -> tuple[str, ...]:
-        return tuple(name.removesuffix(">0") for name in self.takes.split() if name.endswith(">0"))
-
-
-def _half(logpdf: Callable[..., Any]) -> Callable[..., Any]:
-    """The upper half of a density that is symmetric about zero, which is where it is centred."""
-    return lambda x, *p: np.where(x < 0, -np.inf, np.log(2.0) + logpdf(x, *p))
-
-
-def _lkj(R: np.ndarray, eta: float) -> np.ndarray:
-    """log LKJ(R | η) = (η − 1) log|R| − log c for correlation matrices R (…, k, k).
-
-    Lewandowski, Kurowicka & Joe 2009, eq. 16.
-    """
-    k = R.shape[-1]
-    i = np.arange(1, k)
-    b = eta + (k - 1 - i) / 2
-    log_c = np.sum((2 * eta - 2 + k - i) * (k - i)) * np.log(2) + np.sum((k - i) * special.betaln(b, b))
-    sign, log_det = np.linalg.slogdet(R)
-    return np.where(sign > 0, (eta - 1) * log_det - log_c, -np.inf)
-
-
-def _lkj_draw(rng: np.random.Generator, shape: tuple[int, ...], eta: float) -> np.ndarray:
-    """(…, k, k) correlation matrices R = LL' from their canonical partial correlations.
-
-    These are independent, (1 + ρ_ij)/2 ~ Beta(c, c), c = η + (k − 2 − i)/2 for columns i < j (0-based) given
-    those before i, and L[j, i] = ρ_ij Π_{m<i} √(1 − ρ_mj²) (Lewandowski, Kurowicka & Joe 2009, sec. 2.4).
-    """
-    k = shape[-1]
-    L = np.zeros(shape)
-    for j in range(k):
-        left = np.ones(shape[:-2])
-        for i in range(j):
-            c = eta + (k - 2 - i) / 2
-            p = rng.beta(c, c, size=shape[:-2])
-            L[..., j, i] = left * (2 * p - 1)
-            left = left * 2 * np.sqrt(p * (1 - p))
-        L[..., j, j] = left
-    return L @ np.swapaxes(L, -1, -2)
-
-
-def _univariate(
-    takes: str, support: str, distribution: Any, arguments: Callable[..., tuple[float, ...]]
-) -> _Distribution:
-    """A distribution of scipy's, with our parameters turned into its own."""
-
-    def logpdf(x: Any, *p: Any) -> Any:
-        return distribution.logpdf(x, *arguments(*p))
-
-    def draw(rng: np.random.Generator, shape: tuple[int, ...], *p: Any) -> Any:
-        return distribution.rvs(*arguments(*p), size=shape, random_state=rng)
-
-    if support == "half":
-        return _Distribution(takes, "positive", _half(logpdf), lambda *given: np.abs(draw(*given)))
-    return _Distribution(takes, support, logpdf, draw)
-
-
-_DISTRIBUTIONS: dict[str, _Distribution] = {
-    "Normal": _univariate("mu sigma>0", "real", stats.norm, lambda m, s: (m, s)),
-    "StudentT": _univariate("nu>0 mu sigma>0", "real", stats.t, lambda nu, m, s: (nu, m, s)),
-    "Cauchy": _univariate("alpha beta>0", "real", stats.cauchy, lambda a, b: (a, b)),
-    "Laplace": _univariate("mu b>0", "real", stats.laplace, lambda m, b: (m, b)),
-    "Uniform": _univariate("lower upper", "real", stats.uniform, lambda a, b: (a, b - a)),
-    "HalfNormal": _univariate("sigma>0", "half", stats.norm, lambda s: (0, s)),
-    "HalfStudentT": _univariate("nu>0 sigma>0", "half", stats.t, lambda nu, s: (nu, 0, s)),
-    "HalfCauchy": _univariate("beta>0", "half", stats.cauchy, lambda b: (0, b)),
-    "Exponential": _univariate("lam>0", "positive", stats.expon, lambda lam: (0, 1 / lam)),
-    "Gamma": _univariate("alpha>0 beta>0", "positive", stats.gamma, lambda a, b: (a, 0, 1 / b)),
-    "InverseGamma": _univariate("alpha>0 beta>0", "positive", stats.invgamma, lambda a, b: (a, 0, b)),
-    "LogNormal": _univariate("mu sigma>0", "positive", stats.lognorm, lambda m, s: (s, 0, np.exp(m))),
-    "Weibull": _univariate("alpha>0 beta>0", "positive", stats.weibull_min, lambda a, b: (a, 0, b)),
-    "LKJ": _Distribution("eta>0", "correlation", _lkj, _lkj_draw),
-}
-"""The distributions by name, with PyMC's names for their parameters. Improper ones are left out."""
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -166,13 +73,13 @@ class Prior:
     _items: tuple[tuple[str, float | tuple[float, ...]], ...]
 
     def __init__(self, distribution: str, **parameters: Any) -> None:
-        if not isinstance(distribution, str) or distribution not in _DISTRIBUTIONS:
+        if not isinstance(distribution, str) or distribution not in DISTRIBUTIONS:
             raise PriorError(
                 f"the distribution of a prior is {distribution!r}",
-                expected=f"one of {', '.join(_DISTRIBUTIONS)}",
-                advice=near_matches(distribution, _DISTRIBUTIONS),
+                expected=f"one of {', '.join(DISTRIBUTIONS)}",
+                advice=near_matches(distribution, DISTRIBUTIONS),
             )
-        wanted = _DISTRIBUTIONS[distribution].parameters
+        wanted = DISTRIBUTIONS[distribution].parameters
         _check_names(distribution, wanted, parameters)
         items = tuple((name, _value(distribution, name, parameters[name])) for name in wanted)
         _check_values(distribution, dict(items))
@@ -189,7 +96,7 @@ class Prior:
         """``"real"``, ``"positive"`` or ``"correlation"``; a Uniform from zero or above is positive."""
         if self.distribution == "Uniform" and np.min(self.parameters["lower"]) >= 0:
             return "positive"
-        return _DISTRIBUTIONS[self.distribution].support
+        return DISTRIBUTIONS[self.distribution].support
 
     @property
     def size(self) -> int | None:
@@ -205,7 +112,7 @@ class Prior:
             (…) numbers, or (…, m) for a prior of ``size`` m; for LKJ correlation matrices (…, k, k).
         """
         parameters = (np.array(value) if isinstance(value, tuple) else value for _, value in self._items)
-        return np.asarray(_DISTRIBUTIONS[self.distribution].logpdf(np.asarray(x, dtype=float), *parameters))
+        return np.asarray(DISTRIBUTIONS[self.distribution].logpdf(np.asarray(x, dtype=float), *parameters))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Independent draws.
@@ -227,7 +134,7 @@ class Prior:
         (5, 3, 3)
         """
         parameters = (np.array(value) if isinstance(value, tuple) else value for _, value in self._items)
-        return np.asarray(_DISTRIBUTIONS[self.distribution].draw(rng, shape, *parameters))
+        return np.asarray(DISTRIBUTIONS[self.distribution].draw(rng, shape, *parameters))
 
     def __repr__(self) -> str:
         items = ", ".join(f"{name}={_written(value)}" for name, value in self._items)
@@ -376,7 +283,7 @@ def _value(distribution: str, name: str, value: Any) -> float | tuple[float, ...
 
 
 def _check_values(distribution: str, items: Mapping[str, float | tuple[float, ...]]) -> None:
-    for name in _DISTRIBUTIONS[distribution].positive:
+    for name in DISTRIBUTIONS[distribution].positive:
         if np.min(items[name]) <= 0:
             raise PriorError(
                 f"{name} of {distribution} is {_short(items[name])}",

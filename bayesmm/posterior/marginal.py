@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmm.errors import ModelError
 from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior.certificate import khat_threshold
@@ -32,15 +31,13 @@ from bayesmm.posterior.importance import (
     pareto_k,
 )
 from bayesmm.posterior.progress import Progress
-from bayesmm.posterior.scales import ScaleParameters, not_normal
+from bayesmm.posterior.scales import ScaleParameters
 from bayesmm.posterior.surrogate import Surrogate, fit_surrogate
 from bayesmm.posterior.target import MarginalTarget
 
 if TYPE_CHECKING:
     import xarray as xr
 
-MOST_PARAMETERS = 12
-"""Beyond this many variance parameters importance proposals are not to be relied on."""
 LEAST_EFFICIENCY = 0.1
 """The least share of effective proposals."""
 DEAR = 5e5
@@ -101,6 +98,20 @@ class MarginalDraws:
     seconds: dict[str, float]
 
     @property
+    def attributes(self) -> dict[str, float | int | str]:
+        """What is kept with the draws."""
+        return {
+            "log_evidence": self.log_evidence,
+            "log_evidence_se": self.log_evidence_se,
+            "khat": self.khat,
+            "efficiency": self.efficiency,
+            "acceptance": self.acceptance,
+            "proposal": self.proposal,
+            "rounds": self.rounds,
+            "thin": self.thin,
+        }
+
+    @property
     def trusted(self) -> bool:
         """Whether the weights pass the gate: Pareto's k̂, and enough effective draws."""
         return self.khat < khat_threshold(self.stats["lp"].size) and self.efficiency > LEAST_EFFICIENCY
@@ -128,17 +139,6 @@ class _Fitted:
             return self.surrogate.draw(size, rng)
         psi = self.base.draw(size, rng)
         return psi, self.base.logpdf(psi), 0.0
-
-
-def unfit_for_marginal(model: MixedModel) -> str | None:
-    """Why a model can't be sampled this way; None if it can."""
-    odd = not_normal(model)
-    if odd:
-        return f"the prior of '{odd[0]}' is {model.priors[odd[0]].distribution}, not Normal"
-    size = sum(term.covariance.size for term in model.design.terms) + 1
-    if size > MOST_PARAMETERS:
-        return f"it has {size} variance parameters, more than {MOST_PARAMETERS}"
-    return None
 
 
 def run_marginal(
@@ -175,8 +175,7 @@ def run_marginal(
     rng = np.random.default_rng(seed)
     target = MarginalTarget(model, likelihood, cores)
     with Progress(chains * (draws + SKIP), "mode", show=progressbar) as progress:
-        with np.errstate(over="ignore", invalid="ignore"):
-            _check_start(target)
+        target.check_start()
         starts = target.scales.start[None] if _dear(target) else target.scales.starts
         modes = find_modes(target.with_gradient, starts, target.scales.width)
         stage("mode")
@@ -246,7 +245,7 @@ def _draw(
     names = target.scales.names
     evidence, evidence_se = log_mean_weight(log_weights.ravel())
     return MarginalDraws(
-        values=_named(target.scales, psi[chain, kept], beta[chain, kept]) | sink.values(names),
+        values=named_draws(target.scales, psi[chain, kept], beta[chain, kept]) | sink.values(names),
         groups=sink.groups(names),
         stats={
             "accepted": accepted.reshape(chains, draws, thin).any(axis=2),
@@ -265,16 +264,7 @@ def _draw(
     )
 
 
-def _check_start(target: MarginalTarget) -> None:
-    if not np.isfinite(target(target.scales.start[None])[0]):
-        raise ModelError(
-            "the sampler could not start: the posterior density is not finite at a rough guess",
-            expected="priors that allow what the data suggest",
-            advice="look at the scale of the data and of the priors: model.priors",
-        )
-
-
-def _named(scales: ScaleParameters, psi: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:
+def named_draws(scales: ScaleParameters, psi: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:
     """ψ (chains, draws, d) and β (chains, draws, p) under the posterior's names."""
     shape = psi.shape[:2]
     flat = scales.named(psi.reshape(-1, psi.shape[2]))

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from bayesmm.design.naming import name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
 from bayesmm.posterior.pymc_model import to_pymc
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 STATS = {
     "diverging": "diverging",
@@ -47,12 +50,15 @@ class Draws:
     stats
         ArviZ's name → (chains, draws).
     seconds
-        ``{"compiling": …, "sampling": …}``.
+        Time by stage.
+    groups
+        More groups for the DataTree.
     """
 
     values: dict[str, np.ndarray]
     stats: dict[str, np.ndarray]
     seconds: dict[str, float]
+    groups: dict[str, xr.Dataset] = field(default_factory=dict)
 
 
 def run_nuts(
@@ -93,26 +99,37 @@ def run_nuts(
         return_raw_trace=True,
         blocking=False,
     )
-    try:
-        batches, recorded = sampler.wait().get_arrow_trace()
-    except RuntimeError as error:
-        raise ModelError(
-            f"the sampler could not start ({str(error).splitlines()[0]})",
-            expected="a finite log density and gradient near the prior's centre",
-            advice="look at the scale of the data and of your own priors; model.to_pymc() shows the model",
-        ) from error
-    except BaseException:  # Ctrl-C too: the chains run in threads of their own
-        sampler.cancel()
-        raise
+    batches, recorded = wait(sampler, "model.to_pymc() shows the model")
     kept = [~np.asarray(batch.column("tuning")) for batch in recorded]
     names = name_parameters(model.design).dims
-    values = {name: _stacked(batches, name, compiled.shapes[name], kept) for name in names}
-    stats = {new: _stacked(recorded, old, (), kept) for old, new in STATS.items()}
+    values = {name: stacked(batches, name, compiled.shapes[name], kept) for name in names}
+    stats = {new: stacked(recorded, old, (), kept) for old, new in STATS.items()}
     return Draws(
         values,
         stats,
         {"compiling": compiled_at - start, "sampling": time.perf_counter() - compiled_at},
     )
+
+
+def wait(sampler: Any, hint: str) -> tuple[Any, Any]:
+    """The draws and the statistics of a running sampler, as Arrow batches by chain.
+
+    Raises
+    ------
+    ModelError
+        If no chain finds a point to start from.
+    """
+    try:
+        return sampler.wait().get_arrow_trace()
+    except RuntimeError as error:
+        raise ModelError(
+            f"the sampler could not start ({str(error).splitlines()[0]})",
+            expected="a finite log density and gradient near the prior's centre",
+            advice=f"look at the scale of the data and of your own priors; {hint}",
+        ) from error
+    except BaseException:  # Ctrl-C too: the chains run in threads of their own
+        sampler.cancel()
+        raise
 
 
 def _compile(hierarchical: Any) -> Any:
@@ -125,7 +142,7 @@ def _compile(hierarchical: Any) -> Any:
     return replace(compiled, dims=None)
 
 
-def _stacked(
+def stacked(
     batches: Sequence[Any], name: str, shape: tuple[int, ...], kept: Sequence[np.ndarray]
 ) -> np.ndarray:
     """A column of each chain's Arrow batch, the kept rows only: (chains, draws, *shape)."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 METHODS = {
     "nuts": "NUTS (nutpie) on the hierarchical model",
+    "marginal-nuts": "exact: β and b integrated out, NUTS (nutpie) for the variances",
     "marginal": "exact: β and b integrated out, importance proposals for the variances",
     "marginal-pymc": "β and b integrated out, the variances sampled in PyMC, then β and b drawn exactly",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,12 +14,16 @@ from bayesmm.likelihood import MarginalLikelihood, one_thread
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import build_tree
 from bayesmm.posterior.effects import KeptEffects, Sink, SummarisedEffects
-from bayesmm.posterior.marginal import MarginalDraws, run_marginal, unfit_for_marginal
-from bayesmm.posterior.nuts import run_nuts
+from bayesmm.posterior.marginal import MarginalDraws, run_marginal
+from bayesmm.posterior.marginal_nuts import run_marginal_nuts
+from bayesmm.posterior.nuts import Draws, run_nuts
 from bayesmm.posterior.posterior import Posterior
+from bayesmm.posterior.scales import not_normal
 from bayesmm.posterior.seed import seed_of
 
-METHODS = ("auto", "marginal", "nuts")
+METHODS = ("auto", "marginal", "marginal-nuts", "nuts")
+MOST_PARAMETERS = 12
+"""Beyond this many variance parameters importance proposals are not to be relied on."""
 EFFECTS = ("auto", "draws", "summary")
 LARGEST = 8e9
 """Bytes that the draws of the random effects may take."""
@@ -54,9 +59,11 @@ def sample(
         system. Equal seeds give equal draws, whatever ``cores`` is; the seed is kept with the draws.
     method
         ``"marginal"``: β and b are integrated out, the variance parameters are sampled by importance
-        proposals, and β and b drawn exactly given them; it needs normal priors on the coefficients.
-        ``"nuts"``: NUTS on the hierarchical model. ``"auto"``: marginal where it is exact and its weights can
-        be trusted, otherwise NUTS.
+        proposals, and β and b drawn exactly given them; it needs normal priors on the coefficients. Where
+        there are more than 12 variance parameters, or the weights can't be trusted, by NUTS on the same
+        density, which ``"marginal-nuts"`` asks for outright. ``"nuts"``: NUTS on the hierarchical model,
+        compiled by PyMC: the independent route. ``"auto"``: marginal where it is exact, otherwise NUTS. The
+        summary says what was used and why.
     effects
         ``"draws"`` keeps every draw of every random effect: 8 bytes each, 3.2 GB for 4,000 draws of 100,000
         effects. ``"summary"`` keeps the mean, sd and interval of each, and the draws of 200 levels of each
@@ -97,77 +104,66 @@ def sample(
             advice="0.9, or 0.99 where transitions diverge",
         )
     seed = seed_of(random_seed)
-    likelihood = likelihood or (MarginalLikelihood(model.design) if method != "nuts" else None)
-    note = None
-    if method != "nuts":
-        note = unfit_for_marginal(model)
-        if note is None:
-            kept = _kept_effects(model, effects, chains * draws)
-            with one_thread():
-                drawn = run_marginal(
-                    model,
-                    likelihood,
-                    draws=draws,
-                    chains=chains,
-                    seed=seed,
-                    cores=cores or os.cpu_count() or 1,
-                    sink=lambda: kept(model.design.terms, chains, draws),
-                    progressbar=bool(progressbar),
-                )
-            if drawn.trusted or method == "marginal":
-                return _from_marginal(model, drawn, seed)
-            note = f"its importance weights can't be trusted (k̂ {drawn.khat:.2f})"
-        elif method == "marginal":
-            raise ModelError(
-                f"method is 'marginal', but {note}",
-                expected="normal priors on all coefficients and few variance parameters",
-                advice="method='auto' or 'nuts'",
-            )
-    if effects == "summary":
+    common = {"draws": draws, "chains": chains, "seed": seed, "progressbar": bool(progressbar)}
+    nuts = {"tune": tune, "target_accept": float(target_accept)}
+    odd = not_normal(model)
+    note = f"the prior of '{odd[0]}' is {model.priors[odd[0]].distribution}, not Normal" if odd else None
+    if method in ("marginal", "marginal-nuts") and note is not None:
         raise ModelError(
-            f"effects is 'summary', but the model is sampled by NUTS{'' if note is None else f': {note}'}",
-            expected="the marginal method, which sums up the random effects as it draws them",
-            advice="effects='draws', and Posterior.summary(effects=True)",
+            f"method is {method!r}, but {note}",
+            expected="normal priors on all coefficients: with any other, they don't integrate out exactly",
+            advice="method='auto' or 'nuts'",
         )
-    drawn = run_nuts(
-        model,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        seed=seed,
-        cores=cores,
-        target_accept=target_accept,
-        progressbar=bool(progressbar),
-    )
-    settings = {"tune": tune, "target_accept": target_accept}
-    if note is not None:
-        settings["why_nuts"] = f"not sampled by the marginal method: {note}"
-    timings = {f"seconds_{what}": seconds for what, seconds in drawn.seconds.items()}
-    data = build_tree(
-        model, drawn.values, drawn.stats, method="nuts", seed=seed, attributes=settings | timings
-    )
-    return Posterior(data, model)
-
-
-def _from_marginal(model: MixedModel, drawn: MarginalDraws, seed: int) -> Posterior:
-    attributes = {
-        "log_evidence": drawn.log_evidence,
-        "log_evidence_se": drawn.log_evidence_se,
-        "khat": drawn.khat,
-        "efficiency": drawn.efficiency,
-        "acceptance": drawn.acceptance,
-        "proposal": drawn.proposal,
-        "rounds": drawn.rounds,
-        "thin": drawn.thin,
+    if method == "nuts" or note is not None:
+        if effects == "summary":
+            raise ModelError(
+                "effects is 'summary', but the model is sampled by NUTS" + (f": {note}" if note else ""),
+                expected="the marginal method, which sums up the random effects as it draws them",
+                advice="effects='draws', and Posterior.summary(effects=True)",
+            )
+        drawn = run_nuts(model, cores=cores, **common, **nuts)
+        return _posterior(model, drawn, "nuts", seed, nuts, note)
+    kept = _kept_effects(model, effects, chains * draws)
+    common |= {
+        "likelihood": likelihood or MarginalLikelihood(model.design),
+        "cores": cores or os.cpu_count() or 1,
+        "sink": lambda: kept(model.design.terms, chains, draws),
     }
-    timings = {f"seconds_{what}": seconds for what, seconds in drawn.seconds.items()}
+    with one_thread():
+        if method != "marginal-nuts":
+            size = sum(term.covariance.size for term in model.design.terms) + 1
+            if size <= MOST_PARAMETERS:
+                found = run_marginal(model, **common)
+                if found.trusted:
+                    return _posterior(model, found, "marginal", seed, found.attributes)
+                note = f"the weights of importance proposals can't be trusted (k̂ {found.khat:.2f})"
+            else:
+                note = (
+                    f"{size} variance parameters are more than the {MOST_PARAMETERS} for which proposals do"
+                )
+        drawn = run_marginal_nuts(model, **common, **nuts)
+    return _posterior(model, drawn, "marginal-nuts", seed, nuts, note)
+
+
+def _posterior(
+    model: MixedModel,
+    drawn: MarginalDraws | Draws,
+    method: str,
+    seed: int,
+    attributes: Mapping[str, Any],
+    note: str | None = None,
+) -> Posterior:
+    """The draws of any method as what the user gets; ``note`` says why it was NUTS."""
+    said = dict(attributes) | {f"seconds_{what}": seconds for what, seconds in drawn.seconds.items()}
+    if note is not None:
+        said["why_nuts"] = note
     data = build_tree(
         model,
         drawn.values,
         drawn.stats,
-        method="marginal",
+        method=method,
         seed=seed,
-        attributes=attributes | timings,
+        attributes=said,
         groups=drawn.groups,
     )
     return Posterior(data, model)

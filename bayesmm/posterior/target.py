@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayesmm.errors import ModelError
 from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior.scales import ScaleParameters, normal_prior
@@ -14,7 +15,7 @@ class MarginalTarget:
 
     def __init__(self, model: MixedModel, likelihood: MarginalLikelihood, cores: int) -> None:
         self.scales = ScaleParameters(model, likelihood)
-        with np.errstate(over="ignore"):  # of priors that are far from the data; _check_start tells of it
+        with np.errstate(over="ignore"):  # of priors that are far from the data; check_start tells of it
             self.integrated = IntegratedLikelihood(likelihood, *normal_prior(model))
         self._cores = cores
 
@@ -43,6 +44,23 @@ class MarginalTarget:
         gradient = jacobian @ by_phi + (prior[:d] - prior[d : 2 * d]) / (2 * step)
         gradient[-1] += by_sigma
         return value + prior[-1], gradient
+
+    def check_start(self) -> None:
+        """Whether the density is finite where a search begins.
+
+        Raises
+        ------
+        ModelError
+            If it isn't.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = self(self.scales.start[None])[0]
+        if not np.isfinite(value):
+            raise ModelError(
+                "the sampler could not start: the posterior density is not finite at a rough guess",
+                expected="priors that allow what the data suggest",
+                advice="look at the scale of the data and of the priors: model.priors",
+            )
 
     def draw(
         self, psi: np.ndarray, rng: np.random.Generator

@@ -164,10 +164,32 @@ def test_priors_that_are_not_normal_go_to_nuts_and_it_says_so():
         sample(model, method="marginal")
 
 
-def test_many_variance_parameters_go_to_nuts():
-    model = model_of("angle ~ recipe + (temperature | replicate)", "cake")
-    with pytest.raises(ModelError, match="22 variance parameters"):
-        sample(model, method="marginal")
+def test_many_variance_parameters_go_to_nuts_on_the_same_density():
+    model = model_of("score ~ Machine + (Machine | Worker)", "Machines")
+    posterior = sample(model, draws=60, tune=100, chains=2, random_seed=1, method="marginal-nuts")
+    assert posterior.method == "marginal-nuts"
+    assert "diverging" in posterior.data["sample_stats"]
+    large = model_of("angle ~ recipe + (temperature | replicate)", "cake")
+    posterior = sample(large, draws=10, tune=30, chains=1, random_seed=1, progressbar=False)
+    assert posterior.method == "marginal-nuts"
+    assert "22 variance parameters are more than the 12" in repr(posterior)
+
+
+def test_weights_that_cannot_be_trusted_go_to_nuts_on_the_same_density(monkeypatch):
+    import bayesmm.posterior.marginal as marginal
+
+    monkeypatch.setattr(marginal.MarginalDraws, "trusted", property(lambda drawn: False))
+    model = model_of("Yield ~ 1 + (1 | Batch)", "Dyestuff")
+    posterior = sample(model, draws=100, tune=100, chains=2, random_seed=1, progressbar=False)
+    assert posterior.method == "marginal-nuts"
+    assert "the weights of importance proposals can't be trusted" in repr(posterior)
+    summed = sample(model, draws=100, tune=100, chains=2, random_seed=1, effects="summary")
+    for name in ("Intercept", "sigma"):
+        np.testing.assert_array_equal(summed.data["posterior"][name], posterior.data["posterior"][name])
+    np.testing.assert_allclose(
+        summed.data["effect_summary"]["1|Batch"].sel(statistic="mean"),
+        posterior.data["posterior"]["1|Batch"].mean(("chain", "draw")),
+    )
 
 
 def test_draws_that_do_not_fit_into_memory_are_refused(monkeypatch):

@@ -1,0 +1,116 @@
+"""NUTS on the marginal density: b and β integrated out, for when importance proposals would not do.
+
+nutpie is handed log p(ψ | y) and its analytic gradient as a Python function, in coordinates in which the
+density about its mode has an identity covariance. (b, β) are then drawn exactly for every draw of ψ, as
+:mod:`bayesmm.posterior.marginal` does. Nothing is compiled, and PyMC is not needed. One evaluation costs a
+quarter of a millisecond for a small model; chains take turns at the interpreter.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.model import MixedModel
+from bayesmm.posterior.effects import Sink
+from bayesmm.posterior.importance import find_modes
+from bayesmm.posterior.marginal import CHUNK, named_draws
+from bayesmm.posterior.nuts import STATS, Draws, stacked, wait
+from bayesmm.posterior.target import MarginalTarget
+
+
+class NotFinite(ArithmeticError):
+    """The density can't be computed at a point: nutpie counts a divergence and goes on."""
+
+    is_recoverable = True
+
+
+def run_marginal_nuts(
+    model: MixedModel,
+    likelihood: MarginalLikelihood,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    cores: int,
+    target_accept: float,
+    sink: Callable[[], Sink],
+    progressbar: bool,
+) -> Draws:
+    """Draw from the marginal posterior by NUTS, and (b, β) exactly given its draws.
+
+    Raises
+    ------
+    ModelError
+        If no chain finds a point to start from.
+    """
+    start = time.perf_counter()
+    target = MarginalTarget(model, likelihood, cores)
+    target.check_start()
+    centre, covariance = find_modes(target.with_gradient, target.scales.start[None], target.scales.width)[0]
+    root = np.linalg.cholesky(covariance)
+    psi, stats = _sample(
+        target,
+        centre,
+        root,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=cores,
+        seed=seed,
+        target_accept=target_accept,
+        progress_bar=progressbar,
+    )
+    sampled = time.perf_counter()
+    rng = np.random.default_rng([seed, 1])
+    effects, beta = sink(), np.empty((chains, draws, model.design.p))
+    stretch = max(1, int(CHUNK / max(model.design.q, 1) / chains))
+    for first in range(0, draws, stretch):
+        at = slice(first, min(first + stretch, draws))
+        size = at.stop - first
+        _, some, b = target.draw(psi[:, at].reshape(chains * size, -1), rng)
+        beta[:, at] = some.reshape(chains, size, -1)
+        effects.take(first, np.arange(chains * size).reshape(chains, size), b)
+    names = target.scales.names
+    return Draws(
+        values=named_draws(target.scales, psi, beta) | effects.values(names),
+        groups=effects.groups(names),
+        stats=stats,
+        seconds={"sampling": sampled - start, "effects": time.perf_counter() - sampled},
+    )
+
+
+def _sample(
+    target: MarginalTarget, centre: np.ndarray, root: np.ndarray, **settings: Any
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """ψ (chains, draws, d) and the sampler's statistics."""
+    import nutpie
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    d = len(centre)
+
+    def logp(u: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = target.with_gradient(centre + root @ u)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            raise NotFinite
+        return float(value), root.T @ gradient
+
+    compiled = from_pyfunc(
+        ndim=d,
+        make_logp_fn=lambda: logp,
+        make_expand_fn=lambda *_: lambda u: {"psi": centre + root @ u},
+        expanded_dtypes=[np.dtype(np.float64)],
+        expanded_shapes=[(d,)],
+        expanded_names=["psi"],
+        make_initial_point_fn=lambda seed: np.random.default_rng(seed).standard_normal(d),
+    )
+    sampler = nutpie.sample(compiled, save_warmup=False, return_raw_trace=True, blocking=False, **settings)
+    batches, recorded = wait(sampler, "model.priors")
+    kept = [~np.asarray(batch.column("tuning")) for batch in recorded]
+    stats = {new: stacked(recorded, old, (), kept) for old, new in STATS.items()}
+    return stacked(batches, "psi", (d,), kept), stats
