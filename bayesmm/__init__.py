@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "BayesmmError": "bayesmm.errors",
+    "Calibration": "bayesmm.calibration",
     "Comparison": "bayesmm.comparison",
     "DataError": "bayesmm.errors",
     "DatasetError": "bayesmm.errors",
@@ -30,6 +31,7 @@ _HOMES = {
     "list_data": "bayesmm.datasets",
     "load_data": "bayesmm.datasets",
     "recover": "bayesmm.posterior",
+    "verify": "bayesmm.calibration",
 }
 _ROOMS = ("plots",)
 """Rooms that are public as they are: ``bayesmm.plots.plot_lines``."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,9 @@ from bayesmm.estimate import Estimate
 from bayesmm.posterior import Posterior
 from bayesmm.priors import Prior
 from bayesmm.sheet import Sheet, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import FigureBase
 
 CLOSE = 0.5
 """A difference in posterior sds that needs no explanation."""
@@ -47,12 +51,18 @@ class Comparison:
         coefficients, the standard deviations, the correlations and sigma. ``se`` is missing on the boundary.
     verdict
         The whole in a sentence or two.
+    method, prob
+        ``"REML"`` or ``"ML"``, and the probability of the posterior's intervals.
+    posterior, estimate
+        What was compared.
     """
 
     table: pd.DataFrame
     verdict: str
     method: str
     prob: float
+    posterior: Posterior
+    estimate: Estimate
 
     def sheet(self) -> Sheet:
         """The comparison as a page."""
@@ -64,6 +74,33 @@ class Comparison:
             facts=(("Verdict", self.verdict),),
             tables=(Table("difference: posterior mean less estimate, in posterior sds", shown, 4),),
         )
+
+    def plot(self, var_names: str | list[str] | None = None, *, ax: Any = None) -> FigureBase:
+        """Each parameter's posterior density, with its interval and the estimate's Wald interval.
+
+        Parameters
+        ----------
+        var_names
+            Variables of the posterior, or single rows of the table; by default all rows.
+        ax
+            As many matplotlib Axes as there are parameters.
+
+        Raises
+        ------
+        ModelError
+            If there is no such parameter.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> comparison = bmm.compare(model.sample(random_seed=1, progressbar=False), model.fit())
+        >>> [panel.get_title() for panel in comparison.plot("sigma").axes]
+        ['sigma']
+        """
+        from bayesmm.plots import plot_posterior_and_estimate
+
+        return plot_posterior_and_estimate(self.posterior, self.estimate, var_names, prob=self.prob, ax=ax)
 
     def __repr__(self) -> str:
         return str(self.sheet())
@@ -123,7 +160,8 @@ def compare(posterior: Posterior, estimate: Estimate) -> Comparison:
             "verdict": _explain(row, difference, pull, posterior.certificate.ok),
         }
     table = pd.DataFrame.from_dict(records, orient="index")
-    return Comparison(table, _overall(table, posterior), estimate.method, prob)
+    verdict = _overall(table, posterior)
+    return Comparison(table, verdict, estimate.method, prob, posterior, estimate)
 
 
 def _check_same(posterior: object, estimate: object) -> None:

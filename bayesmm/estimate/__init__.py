@@ -4,5 +4,17 @@ from bayesmm.estimate.certificate import Certificate
 from bayesmm.estimate.estimate import Estimate
 from bayesmm.estimate.fit import fit
 from bayesmm.estimate.optimise import Optimum, minimise
+from bayesmm.estimate.parameters import ScalarParameter, find_parameter, scalar_parameters
+from bayesmm.estimate.profile import Profile
 
-__all__ = ["Certificate", "Estimate", "Optimum", "fit", "minimise"]
+__all__ = [
+    "Certificate",
+    "Estimate",
+    "Optimum",
+    "Profile",
+    "ScalarParameter",
+    "find_parameter",
+    "fit",
+    "minimise",
+    "scalar_parameters",
+]

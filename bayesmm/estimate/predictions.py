@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtri
 
 from bayesmm.errors import ModelError
 from bayesmm.likelihood import MarginalLikelihood, Solution
@@ -53,7 +53,7 @@ def prediction_table(
     if kind == "response":
         variance += solution.sigma**2 / (1.0 if rows.weights is None else rows.weights)
     se = np.sqrt(variance)
-    half = stats.norm.ppf(0.5 + prob / 2) * se
+    half = ndtri(0.5 + prob / 2) * se
     table = pd.DataFrame({"mean": mean, "se": se, "lower": mean - half, "upper": mean + half}, rows.index)
     table.attrs = {
         "kind": kind,

@@ -167,21 +167,21 @@ def _thinned(posterior: xr.Dataset) -> xr.Dataset:
 
 def _sampler_statistics(data: xr.DataTree) -> tuple[int | None, int | None, float | None]:
     """Divergences, hits of the largest tree depth, and the smallest BFMI; None for what isn't there."""
-    import arviz as az
+    from arviz_stats import bfmi as bfmi_of
 
     stats = data["sample_stats"].dataset if "sample_stats" in data.children else {}
     divergences = int(stats["diverging"].sum()) if "diverging" in stats else None
     hits = int(stats["reached_max_treedepth"].sum()) if "reached_max_treedepth" in stats else None
     bfmi = None
     if "energy" in stats and stats["energy"].size and float(stats["energy"].std()) > 0:
-        bfmi = float(np.min(az.bfmi(stats["energy"].to_numpy())))
+        bfmi = float(np.min(bfmi_of(stats["energy"].to_numpy())))
     return divergences, hits, bfmi
 
 
 def _bfmi_threshold() -> float:
-    import arviz as az
+    from arviz_base import rcParams
 
-    return az.rcParams["stats.bfmi_threshold"]
+    return rcParams["stats.bfmi_threshold"]
 
 
 def _constant_and_broken(posterior: xr.Dataset) -> tuple[list[str], list[str]]:
@@ -198,13 +198,14 @@ def _constant_and_broken(posterior: xr.Dataset) -> tuple[list[str], list[str]]:
 
 def _worst(posterior: xr.Dataset) -> dict[str, tuple[float, str]]:
     """The largest R-hat and the smallest effective sample sizes, with the variables at fault."""
-    import arviz as az
+    from arviz_stats import ess as ess_of
+    from arviz_stats import rhat as rhat_of
 
-    ess = {method: az.ess(posterior, method=method) for method in ("bulk", "tail")}
+    ess = {method: ess_of(posterior, method=method) for method in ("bulk", "tail")}
     if posterior.sizes["chain"] == 1:  # R-hat needs two chains: take the halves for them
         posterior = _halves(posterior)
     with np.errstate(all="ignore"):  # a constant component of a vector divides 0 by 0
-        rhat = az.rhat(posterior)
+        rhat = rhat_of(posterior)
     return {"rhat": _extreme(rhat, 1), "bulk": _extreme(ess["bulk"], -1), "tail": _extreme(ess["tail"], -1)}
 
 

@@ -105,9 +105,9 @@ class Posterior:
         ModelError
             If a variable is not in the posterior.
         """
-        import arviz as az
+        from arviz_stats import summary  # arviz itself would bring matplotlib along
 
-        table = az.summary(self.data, var_names=self._chosen(var_names, effects, options), **options)
+        table = summary(self.data, var_names=self._chosen(var_names, effects, options), **options)
         if var_names is None and effects and "effect_summary" in self.data.children:
             table = pd.concat([table, _summed_up(self.data["effect_summary"].dataset, table)])
         return table

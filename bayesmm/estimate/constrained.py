@@ -1,0 +1,304 @@
+"""The criterion with one variance parameter held at a value and everything else free.
+
+With σ not profiled out, ω = σ² and m = n (ML) or n − p (REML),
+
+    D(φ, ω) = log|M| + m log(2πω) + r²/ω  [+ log|C| for REML],    ∂D/∂log ω = m − r²/ω,
+
+and the free parameters x are mapped to (φ, log ω) so that the constraint holds at every x:
+
+- *σ held at s*: x = φ.
+- *a standard deviation held at s*: the term's columns are put in an order in which its own comes first, so
+  that σλ₁₁ = s; x = (the other entries of φ, log ω).
+- *a correlation held at ρ*: the two columns come first, with the rows (a, 0) and (ρd, √(1 − ρ²) d) of λ;
+  a ≥ 0 and d ≥ 0 are free in place of λ₁₁, λ₂₁ and λ₂₂.
+
+Zero standard deviations and correlations of ±1 are values like any others.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from bayesmm.design import Design
+from bayesmm.design.columns import TermColumns
+from bayesmm.errors import ModelError
+from bayesmm.estimate.parameters import ScalarParameter
+from bayesmm.likelihood import MarginalLikelihood
+
+
+@dataclass(frozen=True, eq=False)
+class Constrained(ABC):
+    """One parameter of a fitted model, and the criterion along it.
+
+    Attributes
+    ----------
+    likelihood
+        Of the model with the parameter's columns first in their term.
+    reml
+        Which criterion.
+    phi, log_omega
+        The optimum: (d,) and log σ̂² in units of the coordinates' scale.
+    """
+
+    likelihood: MarginalLikelihood
+    reml: bool
+    phi: np.ndarray
+    log_omega: float
+    bounds: ClassVar[tuple[float, float]] = (0.0, np.inf)
+
+    @property
+    @abstractmethod
+    def value(self) -> float:
+        """The parameter at the optimum, in the user's units."""
+
+    @property
+    @abstractmethod
+    def start(self) -> np.ndarray:
+        """x at the optimum."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> float:
+        """A change of the parameter that could be told from none, roughly."""
+
+    @property
+    @abstractmethod
+    def bounded(self) -> np.ndarray:
+        """(len(x),) of bool: what is bounded below by zero."""
+
+    @property
+    @abstractmethod
+    def units(self) -> np.ndarray:
+        """(len(x),) the natural scales of x."""
+
+    @abstractmethod
+    def place(self, x: np.ndarray, value: float) -> tuple[np.ndarray, float, np.ndarray]:
+        """φ (d,), log ω, and the derivative (d + 1, len(x)) of both in x."""
+
+    def deviance(self, x: np.ndarray, value: float) -> tuple[float, np.ndarray]:
+        """D and its gradient in x; +∞ where it can't be evaluated."""
+        phi, log_omega, jacobian = self.place(x, value)
+        likelihood, f = self.likelihood, self.likelihood.factorization
+        with np.errstate(over="ignore"):
+            omega = float(np.exp(log_omega))
+        if not 1e-200 < omega < 1e200 or not f.update(likelihood.group_factors(phi)):
+            return np.inf, np.zeros(len(x))
+        by_group = f.gradient(1.0 / omega, with_fixed=self.reml)
+        gradient = np.append(likelihood.pull_back(by_group), self._degrees - f.r2 / omega)
+        deviance = f.log_det_M + self._degrees * (np.log(2.0 * np.pi) + log_omega) + f.r2 / omega
+        if self.reml:
+            deviance += f.log_det_C
+        return deviance + self._constant, jacobian.T @ gradient
+
+    @property
+    def _degrees(self) -> int:
+        return self.likelihood.cross.n - (self.likelihood.cross.p if self.reml else 0)
+
+    @cached_property
+    def _constant(self) -> float:
+        """What the coordinates add to D."""
+        coordinates = self.likelihood.coordinates
+        value = 2.0 * self._degrees * np.log(coordinates.scale) - coordinates.sum_log_weights
+        return float(value + 2.0 * coordinates.log_det_R if self.reml else value)
+
+
+@dataclass(frozen=True, eq=False)
+class FixedSigma(Constrained):
+    """σ held."""
+
+    @property
+    def value(self) -> float:
+        return float(self.likelihood.coordinates.scale * np.exp(0.5 * self.log_omega))
+
+    @property
+    def start(self) -> np.ndarray:
+        return self.phi
+
+    @property
+    def unit(self) -> float:
+        return self.value / float(np.sqrt(2.0 * self._degrees))
+
+    @property
+    def bounded(self) -> np.ndarray:
+        return self.likelihood.nonnegative
+
+    @property
+    def units(self) -> np.ndarray:
+        return self.likelihood.natural
+
+    def place(self, x: np.ndarray, value: float) -> tuple[np.ndarray, float, np.ndarray]:
+        log_omega = 2.0 * np.log(value / self.likelihood.coordinates.scale) if value > 0 else -np.inf
+        return x, log_omega, np.eye(len(x) + 1, len(x))
+
+
+@dataclass(frozen=True, eq=False)
+class FixedSd(Constrained):
+    """The standard deviation s = σλ₁₁ held.
+
+    ``at`` is the position of λ₁₁ in φ, ``size`` what λ̃₁₁ is for λ₁₁ = 1.
+    """
+
+    at: int
+    size: float
+
+    @property
+    def value(self) -> float:
+        scale = self.likelihood.coordinates.scale
+        return float(scale * self.phi[self.at] * np.exp(0.5 * self.log_omega) / self.size)
+
+    @property
+    def start(self) -> np.ndarray:
+        return np.append(np.delete(self.phi, self.at), self.log_omega)
+
+    @property
+    def unit(self) -> float:
+        scale = self.likelihood.coordinates.scale * np.exp(0.5 * self.log_omega)
+        return float(scale * self.likelihood.natural[self.at] / self.size)
+
+    @property
+    def bounded(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.nonnegative, self.at), False)
+
+    @property
+    def units(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.natural, self.at), 1.0)
+
+    def place(self, x: np.ndarray, value: float) -> tuple[np.ndarray, float, np.ndarray]:
+        log_omega = float(x[-1])
+        held = value * self.size / self.likelihood.coordinates.scale * np.exp(-0.5 * log_omega)
+        jacobian = np.delete(np.eye(len(x) + 1), self.at, axis=1)
+        jacobian[self.at, -1] = -0.5 * held
+        return np.insert(x[:-1], self.at, held), log_omega, jacobian
+
+
+@dataclass(frozen=True, eq=False)
+class FixedCorrelation(Constrained):
+    """The correlation of a term's first two columns held.
+
+    x holds a and d, times the columns' sizes, where φ has λ̃₁₁ and λ̃₂₂, and nothing for λ̃₂₁; then log ω.
+    ``at`` are the positions of the three in φ, ``basis`` the term's T.
+    """
+
+    at: tuple[int, int, int]
+    basis: np.ndarray
+    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+
+    @property
+    def value(self) -> float:
+        (below, diagonal) = self._rows[1]
+        return float(np.clip(below / np.hypot(below, diagonal), -1.0, 1.0))
+
+    @property
+    def _rows(self) -> np.ndarray:
+        """(2, 2) the first two rows of λ."""
+        first, below, diagonal = self.phi[list(self.at)]
+        return np.linalg.solve(self.basis[:2, :2], np.array([[first, 0.0], [below, diagonal]]))
+
+    @property
+    def _sizes(self) -> np.ndarray:
+        """(2,) the root mean squares of the two columns, in which a and d are told."""
+        return np.linalg.norm(self.basis[:, :2], axis=0)
+
+    @property
+    def start(self) -> np.ndarray:
+        x = self.phi.copy()
+        x[[self.at[0], self.at[2]]] = self._sizes * np.linalg.norm(self._rows, axis=1)
+        return np.append(np.delete(x, self.at[1]), self.log_omega)
+
+    @property
+    def unit(self) -> float:
+        return 0.1
+
+    @property
+    def bounded(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.nonnegative, self.at[1]), False)
+
+    @property
+    def units(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.natural, self.at[1]), 1.0)
+
+    def place(self, x: np.ndarray, value: float) -> tuple[np.ndarray, float, np.ndarray]:
+        first, below, diagonal = self.at
+        rest = np.sqrt((1.0 - value) * (1.0 + value))
+        scaled = self.basis[:2, :2] / self._sizes
+        jacobian = np.delete(np.eye(len(x) + 1), below, axis=1)
+        # the first two rows of λ are (a, 0) and (ρd, √(1 − ρ²) d), and those of λ̃ are T times them
+        jacobian[[first, below], first] = scaled[:, 0]
+        jacobian[[below, diagonal], diagonal - 1] = scaled[1, 1] * np.array([value, rest])
+        placed = jacobian @ x
+        return placed[:-1], float(placed[-1]), jacobian
+
+
+def constrained(
+    likelihood: MarginalLikelihood, phi: np.ndarray, sigma: float, parameter: ScalarParameter, *, reml: bool
+) -> Constrained:
+    """The criterion along a variance parameter, from the optimum (φ̂, σ̂) of a model.
+
+    The model is formed again if the parameter's columns aren't the first of their term.
+
+    Raises
+    ------
+    ModelError
+        If it is a correlation that is undefined at the optimum.
+    """
+    log_omega = 2.0 * np.log(sigma / likelihood.coordinates.scale)
+    if parameter.term is None:
+        return FixedSigma(likelihood, reml, phi, log_omega)
+    t = parameter.term
+    structure = likelihood.design.terms[t].covariance
+    if not structure.correlated:
+        places = [[row for row, _ in entry] for entry in structure.entries]
+        at = next(i for i, rows in enumerate(places) if parameter.columns[0] in rows)
+        size = float(likelihood.coordinates.bases[t][places[at][0], places[at][0]])
+        return FixedSd(likelihood, reml, phi, log_omega, likelihood.blocks[t][0].start + at, size)
+    lengths = np.linalg.norm(likelihood.factors(likelihood.external(phi))[t], axis=1)
+    if parameter.kind == "corr" and not lengths[list(parameter.columns)].all():
+        raise ModelError(
+            f"the estimate of {parameter.label} is undefined: a standard deviation is zero",
+            expected="a correlation of two effects that both vary",
+            advice="the profiles of the standard deviations",
+        )
+    k = structure.k
+    order = [*parameter.columns, *(i for i in range(k) if i not in parameter.columns)]
+    if order != list(range(k)):
+        likelihood, phi = _reordered(likelihood, phi, t, order)
+    basis, start = likelihood.coordinates.bases[t], likelihood.blocks[t][0].start
+    if parameter.kind == "sd":
+        return FixedSd(likelihood, reml, phi, log_omega, start, float(basis[0, 0]))
+    return FixedCorrelation(likelihood, reml, phi, log_omega, (start, start + 1, start + k), basis)
+
+
+def _reordered(
+    likelihood: MarginalLikelihood, phi: np.ndarray, t: int, order: list[int]
+) -> tuple[MarginalLikelihood, np.ndarray]:
+    """The same model with the columns of one term in another order, and the same point there."""
+    factors = list(likelihood.factors(likelihood.external(phi)))
+    # λ with its rows in the new order is no longer triangular; PλQ is, for the Q of a QR of (Pλ)'
+    R = np.linalg.qr(factors[t][order].T, mode="r")
+    factors[t] = R.T * np.where(np.diag(R) < 0, -1.0, 1.0)
+    again = MarginalLikelihood(_with_columns(likelihood.design, t, order))
+    parts = [
+        structure.parameters(again.coordinates.factor_in(i, lam))
+        for i, ((_, structure), lam) in enumerate(zip(again.blocks, factors, strict=True))
+    ]
+    return again, np.concatenate(parts)
+
+
+def _with_columns(design: Design, t: int, order: list[int]) -> Design:
+    """The design with the columns of one term in another order."""
+    term = design.terms[t]
+    recipe = term.recipe
+    matrix = np.ascontiguousarray(recipe.matrix[:, order])
+    matrix.flags.writeable = False
+    terms = tuple(
+        TermColumns(part.name, tuple(order.index(i) for i in part.positions), part.levels)
+        for part in recipe.terms
+    )
+    recipe = replace(recipe, names=tuple(recipe.names[i] for i in order), matrix=matrix, terms=terms)
+    terms = (*design.terms[:t], replace(term, recipe=recipe), *design.terms[t + 1 :])
+    return replace(design, terms=terms)

@@ -1,0 +1,94 @@
+"""What was asked for, checked before anything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from bayesmm.design import Design, RandomTerm
+from bayesmm.design.naming import name_parameters
+from bayesmm.errors import ModelError, near_matches
+from bayesmm.estimate import Estimate
+from bayesmm.posterior import Posterior
+
+
+def check_estimate(estimate: Any, plot: str) -> None:
+    """Whether it is an estimate."""
+    if not isinstance(estimate, Estimate):
+        raise ModelError(
+            f"{plot} got a {type(estimate).__name__}",
+            expected="an Estimate, as first argument",
+            advice=f"bayesmm.plots.{plot}(model.fit())",
+        )
+
+
+def check_posterior(posterior: Any, design: Design) -> None:
+    """Whether it is a posterior, and of the model that the design belongs to."""
+    if not isinstance(posterior, Posterior):
+        raise ModelError(
+            f"posterior is a {type(posterior).__name__}",
+            expected="a Posterior of the same model, or None",
+            advice="posterior=model.sample()",
+        )
+    names, data = name_parameters(design), posterior.data
+    if data.attrs["formula"] != design.formula.text:
+        got = f"the posterior is of '{data.attrs['formula']}', the estimate of '{design.formula.text}'"
+    elif not np.array_equal(data["observed_data"][names.response].to_numpy(), design.y):
+        got = "the posterior is of other data than the estimate"
+    elif set(data["posterior"].data_vars) | set(names.effects) != set(names.dims):
+        got = "the posterior and the estimate have different parameters"
+    else:
+        return
+    raise ModelError(got, expected="two answers for the same model", advice="take both from one Model")
+
+
+def check_prob(prob: float) -> None:
+    """Whether it is a probability that an interval can have."""
+    if isinstance(prob, bool) or not isinstance(prob, int | float) or not 0 < prob < 1:
+        raise ModelError(
+            f"prob is {prob!r}",
+            expected="a probability between 0 and 1, or None for ArviZ's",
+            advice="prob=0.95",
+        )
+
+
+def chosen_group(design: Design, group: str | None) -> str:
+    """The grouping factor asked for; the only one where none is."""
+    if group is None:
+        if len(design.factors) == 1:
+            return next(iter(design.factors))
+        names = list(design.factors)
+        raise ModelError(
+            f"the model has {len(names)} grouping factors and group is None",
+            expected=f"one of {', '.join(map(repr, names))}",
+            advice=f"group={names[0]!r}",
+        )
+    design.terms_of(group)
+    return group
+
+
+def columns_of(design: Design, group: str) -> list[tuple[RandomTerm, int]]:
+    """The columns of random effects of a group: the term and the position in it, one after another."""
+    return [(term, i) for term in design.terms_of(group) for i in range(term.k)]
+
+
+def chosen_columns(design: Design, group: str, columns: Iterable[str] | None, n: int) -> list[str]:
+    """The ``n`` columns of random effects asked for; the first ones where none are."""
+    known = [term.columns[i] for term, i in columns_of(design, group)]
+    wanted = known[:n] if columns is None else [columns] if isinstance(columns, str) else list(columns)
+    for name in wanted:
+        if name not in known:
+            raise ModelError(
+                f"'{group}' has no random effects of {name!r}",
+                expected=f"columns among {', '.join(map(repr, known))}",
+                advice=near_matches(name, known),
+            )
+    if len(wanted) != n or len(set(wanted)) != n:
+        raise ModelError(
+            f"{len(wanted)} columns of random effects of '{group}': {', '.join(map(repr, wanted))}",
+            expected=f"{n} different ones",
+            advice=f"among {', '.join(map(repr, known))}" if len(known) >= n else "plot_effects",
+        )
+    return wanted

@@ -1,0 +1,176 @@
+"""What all plots have in common: small and large models, ``ax``, what is returned, what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.figure import FigureBase
+
+import bayesmm as bmm
+from bayesmm.plots import style
+from tests.plots.conftest import fit_of, posterior_of
+
+Plot = Callable[..., FigureBase]
+
+plots = bmm.plots
+
+SMALL: list[tuple[str, Plot, dict[str, Any], int]] = [  # model, plot, options, axes
+    ("sleep", plots.plot_lines, {}, 18),
+    ("sleep_intercept", plots.plot_lines, {"levels": [308, 372]}, 2),
+    ("hsb", plots.plot_lines, {}, 1),
+    ("sleep", plots.plot_shrinkage, {}, 1),
+    ("dyestuff", plots.plot_shrinkage, {}, 1),
+    ("machines", plots.plot_shrinkage, {"columns": ["Intercept", "Machine[C]"]}, 1),
+    ("penicillin", plots.plot_shrinkage, {"group": "sample"}, 1),
+    ("dyestuff2", plots.plot_effects, {}, 1),
+    ("machines", plots.plot_effects, {}, 3),
+    ("hsb", plots.plot_effects, {}, 2),
+    ("penicillin", plots.plot_effects, {"group": "plate"}, 1),
+    ("sleep", plots.plot_matrices, {}, 4),
+    ("machines", plots.plot_matrices, {}, 4),
+    ("dyestuff2", plots.plot_matrices, {}, 4),
+    ("sleep", plots.plot_residuals, {}, 5),
+    ("dyestuff", plots.plot_residuals, {}, 4),
+    ("dyestuff2", plots.plot_profile, {}, 4),
+    ("sleep", plots.plot_profile, {"parameter": ["corr|Subject", "sigma"]}, 4),
+    ("machines", plots.plot_correlation, {"columns": ["Machine[B]", "Machine[C]"]}, 1),
+    ("sleep_bars", plots.plot_correlation, {}, 1),
+]
+LARGE: list[tuple[str, Plot, dict[str, Any], int]] = [
+    ("chem", plots.plot_lines, {}, 1),
+    ("chem_nested", plots.plot_lines, {"group": "lea:school"}, 1),
+    ("chem", plots.plot_shrinkage, {}, 1),
+    ("insteval", plots.plot_shrinkage, {"group": "s"}, 1),
+    ("insteval", plots.plot_effects, {"group": "s"}, 1),
+    ("chem", plots.plot_effects, {}, 2),
+    ("insteval", plots.plot_matrices, {}, 4),
+    ("insteval", plots.plot_residuals, {}, 6),
+    ("chem", plots.plot_correlation, {}, 1),
+]
+BOTH: list[tuple[str, Plot, dict[str, Any], int]] = [
+    ("dyestuff", plots.plot_effects, {}, 1),
+    ("machines", plots.plot_effects, {}, 3),
+    ("dyestuff2", plots.plot_profile, {"parameter": "1|Batch_sigma"}, 2),
+    ("sleep", plots.plot_correlation, {}, 1),
+]
+
+
+def ids(cases: list[tuple[str, Plot, dict[str, Any], int]]) -> list[str]:
+    return [f"{plot.__name__}-{name}-{i}" for i, (name, plot, *_) in enumerate(cases)]
+
+
+def assert_legible(figure: FigureBase) -> None:
+    """It can be drawn, and its axes have labels."""
+    figure.canvas.draw()
+    for ax in figure.axes:
+        if ax.axison:
+            alone = ax.get_xlabel() or ax.get_title() or ax.get_ylabel()
+            assert alone or figure.get_supxlabel()
+        for text in (ax.xaxis.label, ax.yaxis.label, ax.title):
+            assert not text.get_text() or text.get_fontsize() >= style.SMALL - 1
+
+
+@pytest.mark.parametrize(("name", "plot", "options", "n"), SMALL + LARGE, ids=ids(SMALL + LARGE))
+def test_it_draws_and_returns_its_figure(name: str, plot: Plot, options: dict[str, Any], n: int):
+    figure = plot(fit_of(name), **options)
+    assert isinstance(figure, FigureBase)
+    assert len(figure.axes) == n
+    assert_legible(figure)
+
+
+@pytest.mark.parametrize(("name", "plot", "options", "n"), BOTH, ids=ids(BOTH))
+def test_it_draws_the_posterior_too(name: str, plot: Plot, options: dict[str, Any], n: int):
+    figure = plot(fit_of(name), posterior_of(name), **options)
+    assert len(figure.axes) == n
+    assert_legible(figure)
+
+
+@pytest.mark.parametrize(("name", "plot", "options", "n"), SMALL, ids=ids(SMALL))
+def test_it_draws_on_the_axes_that_it_is_given(name: str, plot: Plot, options: dict[str, Any], n: int):
+    figure, axes = plt.subplots(1, n, squeeze=False)
+    given = axes[0, 0] if n == 1 else axes
+    assert plot(fit_of(name), **options, ax=given) is figure
+    assert plt.get_fignums() == [figure.number]
+    assert all(ax.has_data() for ax in axes.ravel())
+    _, too_many = plt.subplots(1, n + 1)
+    with pytest.raises(bmm.ModelError, match=f"ax holds {n + 1} axes"):
+        plot(fit_of(name), **options, ax=too_many)
+    with pytest.raises(bmm.ModelError, match="ax is str"):
+        plot(fit_of(name), **options, ax="axes")
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        plots.plot_lines,
+        plots.plot_shrinkage,
+        plots.plot_effects,
+        plots.plot_matrices,
+        plots.plot_residuals,
+        plots.plot_profile,
+        plots.plot_correlation,
+    ],
+)
+def test_it_wants_an_estimate(plot: Plot):
+    with pytest.raises(bmm.ModelError, match=f"{plot.__name__} got a str"):
+        plot("an estimate")
+
+
+@pytest.mark.parametrize("plot", [plots.plot_effects, plots.plot_correlation, plots.plot_profile])
+def test_a_posterior_of_something_else_is_refused(plot: Plot):
+    fit = fit_of("sleep")
+    with pytest.raises(bmm.ModelError, match="posterior is a Estimate"):
+        plot(fit, fit)
+    with pytest.raises(bmm.ModelError, match="the posterior is of 'Yield ~ 1"):
+        plot(fit, posterior_of("dyestuff"))
+    formula, data = fit.model.formula.text, bmm.load_data("sleepstudy")
+    other = bmm.Model(formula, data.assign(Reaction=data["Reaction"] + 1)).sample(
+        draws=10, random_seed=1, progressbar=False
+    )
+    with pytest.raises(bmm.ModelError, match="of other data"):
+        plot(fit, other)
+    diagonal = bmm.Model(formula, data, covariance={"Subject": "diagonal"}).sample(
+        draws=10, random_seed=1, progressbar=False
+    )
+    with pytest.raises(bmm.ModelError, match="different parameters"):
+        plot(fit, diagonal)
+
+
+@pytest.mark.parametrize(
+    "plot", [plots.plot_lines, plots.plot_shrinkage, plots.plot_effects, plots.plot_correlation]
+)
+def test_the_group_is_named_where_there_are_several(plot: Plot):
+    with pytest.raises(bmm.ModelError, match="has 2 grouping factors and group is None"):
+        plot(fit_of("penicillin"))
+    with pytest.raises(bmm.DataError, match="did you mean 'plate'"):
+        plot(fit_of("penicillin"), group="plates")
+
+
+def test_the_colours_are_okabe_and_itos():
+    assert len(set(style.OKABE_ITO)) == 8
+    used = {style.ESTIMATE, style.POSTERIOR, style.NO_POOLING, style.COMPLETE_POOLING}
+    assert used <= set(style.OKABE_ITO)
+    assert len(used) == 4
+
+
+def test_plots_are_reached_by_name_and_loaded_when_they_are():
+    code = (
+        "import sys, bayesmm as bmm; before = 'matplotlib' in sys.modules; "
+        "bmm.plots.plot_lines; print(before, 'matplotlib' in sys.modules, 'plots' in dir(bmm))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True"]
+
+
+def test_nothing_in_the_users_settings_changes():
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    plots.plot_lines(fit_of("sleep"))
+    plots.plot_effects(fit_of("sleep"))
+    assert dict(mpl.rcParams) == before
