@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from bayesmm.design import Design, build_design
 from bayesmm.errors import ModelError, near_matches
@@ -84,6 +84,32 @@ class MixedModel:
     def priors(self) -> dict[str, Prior]:
         """The prior of every parameter, by its name in the posterior; a copy."""
         return dict(self._priors)
+
+    def with_response(self, y: Any) -> Self:
+        """The same model of another response: design and priors as they are, the priors not scaled anew.
+
+        Parameters
+        ----------
+        y
+            (n,) numbers, on the scale of the response as the formula writes it.
+
+        Raises
+        ------
+        DataError
+            If they are not n finite numbers that vary.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> other = model.with_response(model.design.y / 1000)
+        >>> other.priors == model.priors, round(other.fit().sigma / model.fit().sigma, 6)
+        (True, 0.001)
+        """
+        other = object.__new__(type(self))  # what a subclass has cached belongs to the old response
+        other._family, other._priors = self._family, dict(self._priors)
+        other._design = self._design.with_response(y)
+        return other
 
 
 def _family(name: str, link: str | None) -> Family:

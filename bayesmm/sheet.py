@@ -107,13 +107,26 @@ def _text_table(table: Table) -> str:
 
 
 def _html_table(table: Table) -> str:
+    """Numbers to the right, padded with spaces as wide as a digit; text to the left."""
     heads, rows = table.cells()
-    head = "".join(f"<th>{html.escape(h)}</th>" for h in heads)
+    numeric = [False, *(dtype.kind in "iuf" for dtype in table.frame.dtypes)]
+    styles = [_NUMBER if number else "text-align:left" for number in numeric]
+    head = "".join(_cell("th", style, text) for style, text in zip(styles, heads, strict=True))
     body = "".join(
-        f"<tr><th style='text-align:left'>{html.escape(row[0])}</th>"
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+        "<tr>"
+        + "".join(
+            _cell("td" if i else "th", styles[i], text.replace(" ", "\u2007") if numeric[i] else text)
+            for i, text in enumerate(row)
+        )
         + "</tr>"
         for row in rows
     )
     title = html.escape(table.title)
     return f"<h5>{title}</h5><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+_NUMBER = "text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums"
+
+
+def _cell(tag: str, style: str, text: str) -> str:
+    return f"<{tag} style='{style}'>{html.escape(text)}</{tag}>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -185,6 +185,44 @@ class Design:
         terms = self.terms_of(group)
         rows = np.flatnonzero(terms[0].factor.codes == terms[0].factor.code_of(level))
         return Cluster(self.y[rows], self.X[rows], np.hstack([term.Xi[rows] for term in terms]))
+
+    def with_response(self, y: Any) -> Design:
+        """The same design with another response: X, Z, weights and offset are shared, nothing is changed.
+
+        Parameters
+        ----------
+        y
+            (n,) finite numbers that vary, on the scale of the response as the formula writes it: for
+            ``log(time) ~ …`` the logarithms.
+
+        Raises
+        ------
+        DataError
+            If they are something else.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> design = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff")).design
+        >>> other = design.with_response(design.y / 1000)
+        >>> float(other.y[0]), float(design.y[0]), other.X is design.X
+        (1.545, 1545.0, True)
+        """
+        try:
+            values = np.array(y, dtype=float)
+        except (TypeError, ValueError):
+            values = np.empty(0)
+        if values.shape != (self.n,) or not np.isfinite(values).all() or np.ptp(values) == 0:
+            kind = "not numbers" if values.size == 0 else f"an array of shape {values.shape}"
+            if values.shape == (self.n,):
+                kind = "the same in every row" if np.isfinite(values).all() else "not finite in places"
+            raise DataError(
+                f"the new values of '{self.response}' are {kind}",
+                expected=f"{self.n} finite numbers that vary, one for each row of the model",
+                advice="design.index has the labels of the rows that were used",
+            )
+        values.flags.writeable = False
+        return replace(self, y=values)
 
     def rebuild(self, data: Any, *, groups: Collection[str] | None = None) -> Rebuilt:
         """The same columns on other data: remembered transforms and levels; unseen levels are flagged.

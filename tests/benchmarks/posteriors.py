@@ -7,9 +7,9 @@
 Bambi pins an older formulae, so that it needs an environment of its own: ``python -m venv ENV`` and
 ``ENV/bin/pip install bambi nutpie``. A call goes from model object to draws, 4 chains; ``ess`` is the
 smallest bulk effective sample size over all parameters, random effects included (their draws of 200 levels
-where only a summary is kept). Ours is called ``--repeat`` times in one process and the median leaves the first call out
-(compilation, caches); Bambi, which compiles anew for each model, is called twice and the second counts. All
-programs run in processes of their own, one after the other.
+where only a summary is kept). Ours is called ``--repeat`` times in one process and the median leaves the
+first call out (compilation, caches); Bambi, which compiles anew for each model, is called twice and the
+second counts. All programs run in processes of their own, one after the other.
 """
 
 from __future__ import annotations
