@@ -45,7 +45,7 @@ def evaluate_many(
     out
         (S, 3): log|M|, log|C|, r²; nan where K isn't positive definite.
     draws
-        (S, q + p): head's u, node by node, then the tail's, then β.
+        (S, q + p): head's u, node by node, then the tail's, then β. It may be ``noise`` itself.
     """
     m = tail.group.shape[0]
     D, W, T = np.empty(head.diagonal.shape[0]), np.empty(head.rows.shape[0]), np.empty((m, m))

@@ -11,10 +11,12 @@ coordinates of :mod:`bayesmm.design.coordinates`, whose change of variables the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -24,6 +26,9 @@ from bayesmm.likelihood.marginal import MarginalLikelihood
 from bayesmm.likelihood.packed import Extent, pack
 from bayesmm.likelihood.slope import log_density
 from bayesmm.likelihood.threads import one_thread
+
+STREAMS = 16
+"""Pieces of a set of draws that have random numbers of their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,55 +125,54 @@ class IntegratedLikelihood:
 
     def log_densities(self, phi: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1) -> np.ndarray:
         """(S,) log p(y | φ_s, σ_s); −∞ where it can't be computed."""
-        out, _ = self._evaluate(phi, log_sigma, np.zeros((0, 0)), cores)
-        return out
+        omega, lam = self._omega(np.asarray(log_sigma)), self.likelihood.group_factors_many(phi)
+        out, none = np.empty((len(phi), 3)), np.zeros((0, 0))
+
+        def work(at: slice) -> None:
+            out[at] = self.likelihood.factorization.evaluate_many(lam[at], self._ridge, omega[at], none, none)
+
+        _in_threads(work, _pieces(len(phi), cores), cores)
+        return self._values(out, omega)
 
     def draw(
         self, phi: np.ndarray, log_sigma: np.ndarray, rng: np.random.Generator, *, cores: int = 1
     ) -> tuple[np.ndarray, ConditionalDraws]:
-        """(S,) log densities, and one exact draw of (b, β) given y at each point."""
-        layout = self.likelihood.layout
-        q = sum(group.n_levels * group.k for group in self.likelihood.cross.groups)
-        noise = rng.standard_normal((len(phi), q + self.likelihood.cross.p))
-        out, raw = self._evaluate(phi, log_sigma, noise, cores)
-        coordinates = self.likelihood.coordinates
-        beta = coordinates.beta(raw[:, q:])
-        factors = self.likelihood.external_factors_many(phi)
-        q_head = q - layout.q_tail
-        u = self.likelihood.factorization.effects_many(raw[:, :q_head], raw[:, q_head:q])
-        effects = []
-        for t, lam in enumerate(factors):
-            g, start = self.likelihood.place(t)
-            k = lam.shape[1]
-            effects.append(coordinates.scale * np.einsum("src,slc->slr", lam, u[g][:, :, start : start + k]))
-        return out, ConditionalDraws(beta, tuple(effects))
+        """(S,) log densities, and one exact draw of (b, β) given y at each point.
 
-    def _evaluate(
-        self, phi: np.ndarray, log_sigma: np.ndarray, noise: np.ndarray, cores: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        likelihood = self.likelihood
-        S = len(phi)
-        omega = self._omega(np.asarray(log_sigma))
-        lam = likelihood.group_factors_many(phi)
-        out, draws = np.empty((S, 3)), np.empty_like(noise)
-        pieces = [
-            slice(a[0], a[-1] + 1) for a in np.array_split(np.arange(S), max(1, min(cores, S))) if len(a)
-        ]
+        The points are shared out in ``STREAMS`` pieces with random numbers of their own, so that the draws
+        don't depend on the number of threads.
+        """
+        likelihood, coordinates, S = self.likelihood, self.likelihood.coordinates, len(phi)
+        q = sum(group.n_levels * group.k for group in likelihood.cross.groups)
+        q_head = q - likelihood.layout.q_tail
+        omega, lam = self._omega(np.asarray(log_sigma)), likelihood.group_factors_many(phi)
+        factors = likelihood.external_factors_many(phi)
+        out, beta = np.empty((S, 3)), np.empty((S, likelihood.cross.p))
+        terms = likelihood.design.terms
+        effects = tuple(np.empty((S, len(term.factor), term.k)) for term in terms)
+        pieces = _pieces(S, STREAMS)
+        streams = dict(zip([at.start for at in pieces], rng.spawn(len(pieces)), strict=True))
 
         def work(at: slice) -> None:
-            own = (noise[at], draws[at]) if len(noise) else (noise, draws)
-            out[at] = likelihood.factorization.evaluate_many(lam[at], self._ridge, omega[at], *own)
+            raw = streams[at.start].standard_normal((at.stop - at.start, q + likelihood.cross.p))
+            f = likelihood.factorization
+            out[at] = f.evaluate_many(lam[at], self._ridge, omega[at], raw, raw)
+            beta[at] = coordinates.beta(raw[:, q:])
+            u = f.effects_many(raw[:, :q_head], raw[:, q_head:q])
+            for t, (factor, b) in enumerate(zip(factors, effects, strict=True)):
+                g, start = likelihood.place(t)
+                scaled = coordinates.scale * factor[at].swapaxes(1, 2)
+                np.matmul(u[g][:, :, start : start + factor.shape[1]], scaled, out=b[at])
 
-        with one_thread():
-            if len(pieces) == 1:
-                work(pieces[0])
-            else:
-                with ThreadPoolExecutor(len(pieces)) as pool:
-                    list(pool.map(work, pieces))
+        _in_threads(work, pieces, cores)
+        return self._values(out, omega), ConditionalDraws(beta, effects)
+
+    def _values(self, out: np.ndarray, omega: np.ndarray) -> np.ndarray:
+        """(S,) log densities from what the factorizations said; −∞ for what isn't finite."""
         with np.errstate(all="ignore"):
             value = -0.5 * self._deviance(out[:, 0], out[:, 1], out[:, 2], omega)
         value[~((omega > 1e-200) & (omega < 1e200))] = -np.inf
-        return np.where(np.isfinite(value), value, -np.inf), draws
+        return np.where(np.isfinite(value), value, -np.inf)
 
     def _omega(self, log_sigma: np.ndarray | float) -> np.ndarray:
         """σ² in the whitened units."""
@@ -182,3 +186,19 @@ class IntegratedLikelihood:
         value = cross.n * np.log(2 * np.pi) + (cross.n - cross.p) * np.log(omega) + log_det_M + log_det_C
         value = value - self._log_det_prior + r2 / omega
         return value + 2 * cross.n * np.log(coordinates.scale) - coordinates.sum_log_weights
+
+
+def _pieces(size: int, most: int) -> list[slice]:
+    """Up to so many stretches of about the same length."""
+    ends = np.linspace(0, size, max(1, min(most, size)) + 1).astype(int)
+    return [slice(int(a), int(b)) for a, b in pairwise(ends)]
+
+
+def _in_threads(work: Callable[[slice], None], pieces: list[slice], cores: int) -> None:
+    with one_thread():
+        if cores == 1 or len(pieces) == 1:
+            for at in pieces:
+                work(at)
+        else:
+            with ThreadPoolExecutor(min(cores, len(pieces))) as pool:
+                list(pool.map(work, pieces))
