@@ -8,6 +8,7 @@ offset set apart, and errors that name the column at fault.
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -157,6 +158,7 @@ def evaluate_columns(text: str, data: pd.DataFrame, namespace: Mapping[str, Any]
     with explained(text):
         description = model_description(text)
         description.common_terms.sort(key=_degree)
+        _part(description.common_terms)
         evaluated = DesignMatrices(description, data, _environment(namespace)).common
     if evaluated is None:
         empty = np.zeros((len(data), 0))
@@ -183,6 +185,13 @@ def evaluate_columns(text: str, data: pd.DataFrame, namespace: Mapping[str, Any]
     return Columns(
         text, tuple(names), matrix, tuple(terms), offset, references, tuple(lost), known, evaluated
     )
+
+
+def _part(terms: Sequence[Any]) -> None:
+    """Give each term variables of its own: ``a/b`` would else code a in ``a`` as in ``a:b``, in name only."""
+    for term in terms:
+        if hasattr(term, "components"):
+            term.components = copy.deepcopy(term.components)
 
 
 def evaluate_response(

@@ -11,11 +11,13 @@ import pandas as pd
 from scipy import sparse
 
 from bayesmm.design.columns import Columns, check_finite
+from bayesmm.design.face import design_sheet
 from bayesmm.design.factor import Factor
 from bayesmm.design.frame import as_frame, check_known, plain_frame
 from bayesmm.design.random_term import RandomTerm, khatri_rao
 from bayesmm.errors import DataError, near_matches
 from bayesmm.formula import Formula
+from bayesmm.sheet import Sheet
 
 
 class Cluster(NamedTuple):
@@ -146,6 +148,31 @@ class Design:
         aliased = f"{', '.join(self.aliased)} (dropped)" if self.aliased else ""
         found = {"Rows": rows, "Reference": references, "Aliased": aliased}
         return {label: text for label, text in found.items() if text}
+
+    def describe(self) -> Sheet:
+        """The design as a page: sizes, random terms, first rows.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff")).design
+        Design of a linear mixed model
+        ...
+        First 5 rows: y, X and the levels
+           Yield  Intercept  Batch
+        0   1545          1  A
+        1   1440          1  A
+        2   1440          1  A
+        3   1520          1  A
+        4   1580          1  A
+        """
+        return design_sheet(self)
+
+    def __repr__(self) -> str:
+        return str(self.describe())
+
+    def _repr_html_(self) -> str:
+        return self.describe()._repr_html_()
 
     def terms_of(self, group: str) -> tuple[RandomTerm, ...]:
         """The random terms of one grouping factor.

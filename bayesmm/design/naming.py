@@ -119,6 +119,21 @@ class TermNames:
         """Whether columns share a standard deviation; it is then named after the first of them."""
         return self.sd_owner != tuple(range(len(self.sd_owner)))
 
+    def check_owners(self) -> None:
+        """Whether priors can be given: all columns share one standard deviation, or none do.
+
+        Raises
+        ------
+        ModelError
+            If only some of them share one.
+        """
+        if self.sd_shared and len(set(self.sd_owner)) > 1:
+            raise ModelError(
+                f"in ({self.effects[0].name} …) only some columns share a standard deviation",
+                expected="for a posterior, a covariance structure in which all do, or none",
+                advice="two bars, or model.fit(), which has no priors",
+            )
+
 
 @dataclass(frozen=True, eq=False)
 class Names:

@@ -57,6 +57,8 @@ def panels(
         squeeze=False,
         **options,
     )
+    if "inline" in plt.get_backend():  # a notebook shows what a cell returns: not twice
+        plt.close(figure)
     axes = list(grid.ravel())
     for spare in axes[n:]:
         spare.remove()

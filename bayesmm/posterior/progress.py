@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,12 +22,13 @@ class Progress:
     stage
         What is being done at first.
     show
-        False for never; nothing is shown either where standard error is neither a terminal nor a notebook's.
+        False for never; nothing is shown either where standard error is neither a terminal nor a notebook's
+        with ipywidgets.
     """
 
     def __init__(self, total: int, stage: str, *, show: bool) -> None:
         self._total, self._stage, self._done = total, stage, 0
-        self._show = show and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+        self._show = show and (sys.stderr.isatty() or _has_widgets())
         self._since = time.perf_counter()
         self._bar: Any = None
         self._task: Any = None
@@ -66,3 +68,7 @@ class Progress:
             self._task = self._bar.add_task(self._stage, total=self._total)
             self._bar.start()
         self._bar.update(self._task, description=self._stage, completed=self._done)
+
+
+def _has_widgets() -> bool:
+    return "ipykernel" in sys.modules and find_spec("ipywidgets") is not None

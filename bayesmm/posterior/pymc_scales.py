@@ -23,6 +23,7 @@ def standard_deviations(term: RandomTerm, named: TermNames, priors: dict[str, Pr
     import pymc as pm
     import pytensor.tensor as pt
 
+    named.check_owners()
     sd: list[Any] = [None] * term.k
     if not named.sd_shared:
         for effect in named.effects:

@@ -64,6 +64,7 @@ class ScaleParameters:
         self._corr_at: list[np.ndarray] = []
         size = 0
         for term in self.names.terms:
+            term.check_owners()
             owners = sorted(set(term.sd_owner))
             column = {owner: size + i for i, owner in enumerate(owners)}
             self._sd_at.append(np.array([column[owner] for owner in term.sd_owner]))

@@ -387,3 +387,21 @@ def test_a_factor_with_one_level_is_not_lost_without_a_word(frame: pd.DataFrame)
 def test_a_column_named_intercept_is_refused(frame: pd.DataFrame):
     with pytest.raises(ValueError, match="Intercept"):
         build_design("y ~ Intercept + (1 | g)", frame.assign(Intercept=frame["x"]))
+
+
+def test_a_nested_factor_is_named_as_it_is_coded():
+    """a/b is a + a:b: the main effect of a keeps its reference level, whatever a:b needs."""
+    data = pd.DataFrame(
+        {
+            "y": np.arange(60.0),
+            "a": ["u", "v"] * 30,
+            "b": np.repeat(["x", "y", "z"], 20),
+            "g": [*range(10)] * 6,
+        }
+    )
+    design = build_design("y ~ a/b + (1 | g)", data)
+    assert design.names == ("Intercept", "a[v]", "a[u]:b[y]", "a[u]:b[z]", "a[v]:b[y]", "a[v]:b[z]")
+    assert [term.positions for term in design.fixed.terms] == [(0,), (1,), (2, 3, 4, 5)]
+    np.testing.assert_array_equal(design.X[:, 1], data["a"] == "v")
+    np.testing.assert_array_equal(design.X[:, 2], (data["a"] == "u") & (data["b"] == "y"))
+    np.testing.assert_array_equal(design.rebuild(data.head(5)).X, design.X[:5])

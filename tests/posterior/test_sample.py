@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bayesmm.datasets import load_data
+from bayesmm.design.naming import name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
 from bayesmm.posterior import sample
@@ -149,3 +150,16 @@ def test_other_structures_are_sampled(formula, data, options):
     assert posterior.certificate.divergences < 20
     assert posterior.certificate.rhat < 1.05
     assert np.isfinite(posterior.summary().to_numpy()).all()
+
+
+def test_a_structure_in_which_some_columns_share_an_sd_has_no_posterior_and_says_so(monkeypatch):
+    from dataclasses import replace
+
+    import bayesmm.posterior.scales as scales
+
+    model = model_of("score ~ Machine + (Machine | Worker)", "Machines")
+    names = name_parameters(model.design)
+    some = replace(names, terms=(replace(names.terms[0], sd_owner=(0, 1, 1)),))
+    monkeypatch.setattr(scales, "name_parameters", lambda design: some)
+    with pytest.raises(ModelError, match="only some columns share a standard deviation"):
+        sample(model)
