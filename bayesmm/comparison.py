@@ -14,16 +14,18 @@ posterior mean, sd and interval, the difference in posterior sds, and what expla
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bayesmm.design.naming import INTERCEPT, SIGMA, Names, name_parameters
+from bayesmm.design import Design
+from bayesmm.design.naming import INTERCEPT, Names, name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.estimate import Estimate
+from bayesmm.estimate.parameters import ScalarParameter, scalar_parameters
 from bayesmm.posterior import Posterior
 from bayesmm.priors import Prior
 from bayesmm.sheet import Sheet, Table
@@ -202,87 +204,78 @@ def _check_same(posterior: object, estimate: object) -> None:
 
 def _rows(posterior: Posterior, estimate: Estimate) -> Iterator[_Row]:
     """The scalar parameters: coefficients, standard deviations, correlations, sigma."""
-    model = estimate.model
-    names, priors = name_parameters(model.design), posterior.model.priors
+    design = estimate.model.design
+    names = name_parameters(design)
     draws = {
         name: posterior.data["posterior"][name].to_numpy() for name in names.dims if name not in names.effects
     }
-    yield from _fixed_rows(names, priors, draws, estimate)
-    se = estimate.sdcor_se.to_numpy()
-    at = 0
-    for t, term_names in enumerate(names.terms):
-        term = model.design.terms[t]
-        G = estimate.covariances[t].to_numpy()
-        sd = np.sqrt(np.diag(G))
-        for effect in term_names.effects:
-            labels = _labels(names, effect.sd, effect.expr_dim)
-            for i, (label, column) in enumerate(zip(labels, effect.positions, strict=True)):
-                prior = priors[term_names.effects[0].sd if term_names.sd_shared else effect.sd]
-                x = _component(draws[effect.sd], effect.expr_dim, i)
-                log_prior = _log_prior(prior, x, i if effect.expr_dim else None, len(labels))
-                zero = sd[column] <= 1e-4 * estimate.sigma * _unit(term.Xi[:, column])
-                yield _Row(label, "sd", sd[column], se[at + column], x, log_prior, bool(zero))
-        if term_names.corr is not None:
-            matrix = draws[term_names.corr]
-            log_prior = _correlation_log_prior(priors[term_names.corr], matrix, term_names.pairs, term.k)
-            labels = _labels(names, term_names.corr, term_names.corr_dim)
-            for m, (label, (i, j)) in enumerate(zip(labels, term_names.pairs, strict=True)):
-                product = sd[i] * sd[j]
-                value = G[i, j] / product if product > 0 else np.nan
-                edge = not abs(value) < 1 - 1e-6
-                yield _Row(label, "corr", value, se[at + term.k + m], matrix[..., m], log_prior, edge)
-        at += term.k + len(term_names.pairs)
-    x = draws[SIGMA]
-    yield _Row(SIGMA, "sigma", estimate.sigma, se[-1], x, priors[SIGMA].logpdf(x), False)
+    varcorr, se = estimate.varcorr["sdcor"].to_numpy(), estimate.sdcor_se.to_numpy()
+    for parameter in scalar_parameters(design):
+        values = draws[parameter.variable]
+        x = values if parameter.component is None else values[..., parameter.component]
+        if parameter.kind == "fixed":
+            value, error = estimate.beta.iloc[parameter.row], estimate.se.iloc[parameter.row]
+        else:
+            value, error = varcorr[parameter.row], se[parameter.row]
+        yield _Row(
+            label=parameter.label,
+            kind=parameter.kind,
+            estimate=float(value),
+            se=float(error),
+            draws=x,
+            log_prior=_log_prior(parameter, names, posterior.model.priors, draws, design),
+            on_boundary=_on_boundary(parameter, float(value), estimate),
+        )
 
 
-def _fixed_rows(
-    names: Names, priors: dict[str, Prior], draws: dict[str, np.ndarray], estimate: Estimate
-) -> Iterator[_Row]:
-    design = estimate.model.design
-    beta, se, means = estimate.beta.to_numpy(), estimate.se.to_numpy(), design.X.mean(axis=0)
+def _on_boundary(parameter: ScalarParameter, value: float, estimate: Estimate) -> bool:
+    """Whether an estimate is a standard deviation of zero, or a correlation of ±1 or of nothing."""
+    if parameter.kind == "sd":
+        column = estimate.model.design.terms[parameter.term].Xi[:, parameter.columns[0]]
+        return value <= 1e-4 * estimate.sigma * _unit(column)
+    return parameter.kind == "corr" and not abs(value) < 1 - 1e-6
+
+
+def _log_prior(
+    parameter: ScalarParameter,
+    names: Names,
+    priors: Mapping[str, Prior],
+    draws: Mapping[str, np.ndarray],
+    design: Design,
+) -> np.ndarray:
+    """log p at the draws (chains, draws) of one parameter; for correlations, of their whole matrix."""
+    values = draws[parameter.variable]
+    if parameter.kind == "corr":
+        term = names.terms[parameter.term]
+        k = len(term.sd_owner)
+        R = np.broadcast_to(np.eye(k), (*values.shape[:-1], k, k)).copy()
+        for m, (i, j) in enumerate(term.pairs):
+            R[..., i, j] = R[..., j, i] = values[..., m]
+        return priors[parameter.variable].logpdf(R)
+    name = parameter.variable
+    if parameter.kind == "sd" and names.terms[parameter.term].sd_shared:
+        name = names.terms[parameter.term].effects[0].sd
+    if parameter.variable == INTERCEPT:  # its prior is on the intercept at the mean of the columns
+        values = values + _at_the_means(names, draws, design)
+    if parameter.component is None or priors[name].size is None:
+        x = values if parameter.component is None else values[..., parameter.component]
+        return priors[name].logpdf(x)
+    return priors[name].logpdf(values)[..., parameter.component]
+
+
+def _at_the_means(names: Names, draws: Mapping[str, np.ndarray], design: Design) -> np.ndarray | float:
+    """x̄'β without the intercept, (chains, draws)."""
+    means, total = design.X.mean(axis=0), 0.0
     for fixed in names.fixed:
-        labels = _labels(names, fixed.name, fixed.dim)
-        for i, (label, column) in enumerate(zip(labels, fixed.positions, strict=True)):
-            x = _component(draws[fixed.name], fixed.dim, i)
-            at = x
-            if fixed.name == INTERCEPT:  # the prior is on the intercept at the mean of the columns
-                for other in names.fixed:
-                    for m, position in enumerate(other.positions):
-                        if position != column:
-                            at = at + means[position] * _component(draws[other.name], other.dim, m)
-            log_prior = _log_prior(priors[fixed.name], at, i if fixed.dim else None, len(labels))
-            yield _Row(label, "fixed", beta[column], se[column], x, log_prior, False)
-
-
-def _labels(names: Names, name: str, dim: str | None) -> list[str]:
-    return [name] if dim is None else [f"{name}[{level}]" for level in names.coords[dim]]
-
-
-def _component(values: np.ndarray, dim: str | None, i: int) -> np.ndarray:
-    return values if dim is None else values[..., i]
+        if fixed.name != INTERCEPT:
+            columns = draws[fixed.name] if fixed.dim is not None else draws[fixed.name][..., None]
+            total = total + columns @ means[list(fixed.positions)]
+    return total
 
 
 def _unit(column: np.ndarray) -> float:
     """1/rms of a column: the sd of its effect that makes one σ in the response."""
     return 1.0 / float(np.sqrt(np.mean(column**2)))
-
-
-def _log_prior(prior: Prior, x: np.ndarray, i: int | None, size: int) -> np.ndarray:
-    """log p at the draws of one component; a prior of a vector is a product over its components."""
-    if i is None:
-        return prior.logpdf(x)
-    filled = np.broadcast_to(x[..., None], (*x.shape, size))
-    return prior.logpdf(filled)[..., i]
-
-
-def _correlation_log_prior(
-    prior: Prior, values: np.ndarray, pairs: tuple[tuple[int, int], ...], k: int
-) -> np.ndarray:
-    R = np.broadcast_to(np.eye(k), (*values.shape[:-1], k, k)).copy()
-    for m, (i, j) in enumerate(pairs):
-        R[..., i, j] = R[..., j, i] = values[..., m]
-    return prior.logpdf(R)
 
 
 def _explain(row: _Row, difference: float, pull: float, sampled_well: bool) -> str:
