@@ -26,11 +26,13 @@ _HOMES = {
     "Posterior": "bayesmm.posterior",
     "Prior": "bayesmm.priors",
     "PriorError": "bayesmm.errors",
+    "Report": "bayesmm.reporting",
     "compare": "bayesmm.comparison",
     "from_levels": "bayesmm.formula",
     "list_data": "bayesmm.datasets",
     "load_data": "bayesmm.datasets",
     "recover": "bayesmm.posterior",
+    "report": "bayesmm.reporting",
     "verify": "bayesmm.calibration",
 }
 _ROOMS = ("plots",)

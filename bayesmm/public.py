@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bayesmm.design.face import random_terms
 from bayesmm.estimate.estimate import Estimate
 from bayesmm.estimate.fit import fit
 from bayesmm.likelihood import MarginalLikelihood, describe_blocks
@@ -187,20 +188,11 @@ def model_sheet(model: MixedModel) -> Sheet:
         ("X", f"{design.n} × {design.p}: {', '.join(design.names)}"),
         ("Z", f"{design.n} × {design.q}"),
     ]
-    terms = pd.DataFrame(
-        {
-            "columns": [", ".join(term.columns) for term in design.terms],
-            "levels": [len(term.factor) for term in design.terms],
-            "effects": [term.k * len(term.factor) for term in design.terms],
-            "covariance": [term.covariance.name for term in design.terms],
-        },
-        index=[f"({term.label})" for term in design.terms],
-    )
     priors = pd.DataFrame(
         {"prior": [str(prior) for prior in model.priors.values()]}, index=list(model.priors)
     )
     return Sheet(
         title="Linear mixed model",
         facts=(*facts, *design.facts.items()),
-        tables=(Table("Random terms", terms), Table("Priors", priors)),
+        tables=(Table("Random terms", random_terms(design)), Table("Priors", priors)),
     )

@@ -59,13 +59,14 @@ class Sheet:
 
     def _repr_html_(self) -> str:
         facts = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(label)}</th>"
+            f"<tr><th scope='row' style='text-align:left'>{html.escape(label)}</th>"
             f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
             for label, text in self.facts
         )
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         tables = "".join(_html_table(table) for table in self.tables)
-        return f"<div><h4>{html.escape(self.title)}</h4><table>{facts}</table>{tables}{notes}</div>"
+        facts = f"<table>{facts}</table>" if facts else ""
+        return f"<div><h4>{html.escape(self.title)}</h4>{facts}{tables}{notes}</div>"
 
 
 def format_column(values: pd.Series, digits: int) -> list[str]:
@@ -111,22 +112,30 @@ def _html_table(table: Table) -> str:
     heads, rows = table.cells()
     numeric = [False, *(dtype.kind in "iuf" for dtype in table.frame.dtypes)]
     styles = [_NUMBER if number else "text-align:left" for number in numeric]
-    head = "".join(_cell("th", style, text) for style, text in zip(styles, heads, strict=True))
+    head = "".join(
+        _cell("th scope='col'" if text else "td", style, text)
+        for style, text in zip(styles, heads, strict=True)
+    )
     body = "".join(
         "<tr>"
         + "".join(
-            _cell("td" if i else "th", styles[i], text.replace(" ", "\u2007") if numeric[i] else text)
+            _cell(
+                "td" if i else "th scope='row'",
+                styles[i],
+                text.replace(" ", "\u2007") if numeric[i] else text,
+            )
             for i, text in enumerate(row)
         )
         + "</tr>"
         for row in rows
     )
     title = html.escape(table.title)
-    return f"<h5>{title}</h5><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table_html = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<h5>{title}</h5><div style='overflow-x:auto'>{table_html}</div>"
 
 
 _NUMBER = "text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums"
 
 
 def _cell(tag: str, style: str, text: str) -> str:
-    return f"<{tag} style='{style}'>{html.escape(text)}</{tag}>"
+    return f"<{tag} style='{style}'>{html.escape(text)}</{tag.split()[0]}>"

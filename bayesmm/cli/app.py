@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the random numbers.")]
+Page = Annotated[Path | None, typer.Option("--report", help="An HTML file to write a report to.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -36,9 +37,10 @@ def version(
 
 
 @app.command()
-def demo(seed: Seed = 1) -> None:
+def demo(seed: Seed = 1, report: Page = None) -> None:
     """The main job on embedded data: sleep deprivation and reaction times, 18 subjects over 10 days."""
-    run("Reaction ~ Days + (Days | Subject)", bayesmm.load_data("sleepstudy"), seed=seed)
+    data = bayesmm.load_data("sleepstudy")
+    run("Reaction ~ Days + (Days | Subject)", data, seed=seed, report=report)
 
 
 @app.command()
@@ -49,12 +51,13 @@ def fit(
     bayes: Annotated[bool, typer.Option("--bayes", help="Sample the posterior too, and compare.")] = False,
     seed: Seed = 1,
     output: Annotated[Path | None, typer.Option("--output", help="A folder to write the results to.")] = None,
+    report: Page = None,
 ) -> None:
     """Fit a formula to a file."""
     from bayesmm.cli.read import read_table
 
     data = read_table(file)
-    run(formula, data, reml=reml, bayes=bayes, seed=seed, output=output)
+    run(formula, data, reml=reml, bayes=bayes, seed=seed, output=output, report=report)
 
 
 def run(
@@ -65,10 +68,13 @@ def run(
     bayes: bool = True,
     seed: int = 1,
     output: Path | None = None,
+    report: Path | None = None,
 ) -> None:
-    """Model, estimate and, if asked for, posterior and comparison: printed, and written to ``output``."""
+    """Model, estimate and, if asked for, posterior and comparison: printed, and written where asked for."""
     console = Console(width=None if sys.stdout.isatty() else 110)
     folder = None if output is None else _folder(output)
+    if report is not None:
+        _folder(report.parent, option="--report")
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as notices:
         warnings.simplefilter("always", DesignNotice)
@@ -92,6 +98,9 @@ def run(
     if folder is not None:
         write_results(folder, estimate, posterior, comparison)
         console.print(f"Written to {folder}", markup=False)
+    if report is not None:
+        written = bayesmm.report(model, estimate, posterior, comparison, path=report)
+        console.print(f"Report of {written.title} written to {report}", markup=False)
 
 
 def write_results(folder: Path, estimate: Any, posterior: Any, comparison: Any) -> None:
@@ -108,14 +117,14 @@ def write_results(folder: Path, estimate: Any, posterior: Any, comparison: Any) 
         comparison.table.to_csv(folder / "comparison.csv", index_label="name")
 
 
-def _folder(path: Path) -> Path:
+def _folder(path: Path, option: str = "--output") -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(
             f"the folder '{path}' can't be made: {error.strerror}",
             expected="a folder to write to",
-            advice="another --output",
+            advice=f"another {option}",
         ) from None
     return path
 

@@ -149,3 +149,23 @@ def test_a_users_mistake_is_one_line_without_traceback(run, dyestuff, arguments,
 def test_wrong_usage_is_exit_code_2(run, dyestuff):
     assert run("fit", FORMULA).returncode == 2
     assert run("fit", FORMULA, dyestuff, "--nonsense").returncode == 2
+
+
+@pytest.mark.parametrize("bayes", [False, True])
+def test_fit_writes_a_report(run, dyestuff, tmp_path, bayes):
+    page = tmp_path / "new" / "page.html"
+    done = run("fit", FORMULA, dyestuff, *(["--bayes", "--seed", 2] if bayes else []), "--report", page)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert FORMULA in text
+    assert ("beside the posterior" in text) == bayes
+    assert "Report of" in done.stdout
+    assert ("random_seed=2" in text) == bayes
+
+
+def test_a_report_that_cant_be_written_is_one_line(run, dyestuff, tmp_path):
+    done = run("fit", FORMULA, dyestuff, "--report", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("bayesmm: ")
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,152 @@
+"""The estimates and, where there is one, the posterior beside them: tables and sentences."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import ndtri
+
+from bayesmm.comparison import Comparison
+from bayesmm.design.naming import INTERCEPT, name_parameters
+from bayesmm.estimate import Estimate
+from bayesmm.posterior import Posterior
+from bayesmm.reporting.layout import ReportTable, decimals_for, listed, number, table
+
+PROB = 0.95
+"""Of the Wald intervals where no posterior sets another probability."""
+MOST_ROWS = 150
+"""Up to how many parameters have a line of their own."""
+
+
+def fixed_table(estimate: Estimate, prob: float) -> ReportTable:
+    """Coefficients with standard errors and Wald intervals β̂ ± z·se."""
+    z = float(ndtri(0.5 + prob / 2))
+    rows = []
+    for name, value in list(estimate.beta.items())[:MOST_ROWS]:
+        se = float(estimate.se[name])
+        at = decimals_for(se, value)
+        ends = [number(value - z * se, at), number(value + z * se, at)]
+        rows.append([str(name), number(value, at), number(se, at), *ends])
+    percent = f"{100 * prob:g} %"
+    caption = f"Coefficients with Wald intervals, by {estimate.method}{_of_all(len(estimate.beta))}"
+    return table(caption, ["coefficient", "estimate", "se", f"lower {percent}", f"upper {percent}"], rows)
+
+
+def variance_table(estimate: Estimate) -> ReportTable:
+    """Standard deviations and correlations of the random effects, and the residual's."""
+    rows = []
+    for (_, row), se in zip(estimate.varcorr.iterrows(), estimate.sdcor_se, strict=True):
+        at = decimals_for(float(se), row["sdcor"])
+        if row["term1"] is None:
+            what, kind = "", "sd"
+        elif row["term2"] is None:
+            what, kind = str(row["term1"]), "sd"
+        else:
+            what, kind = f"{row['term1']} with {row['term2']}", "correlation"
+        value = "undefined" if math.isnan(row["sdcor"]) else number(row["sdcor"], at)
+        variance = "" if kind == "correlation" else number(row["vcov"])
+        rows.append([str(row["group"]), what, kind, value, number(se, at), variance])
+    heads = ["grouping factor", "column", "what", "estimate", "se", "variance"]
+    caption = f"Standard deviations and correlations, by {estimate.method}"
+    return table(caption, heads, rows[:MOST_ROWS], text=("column", "what"))
+
+
+def comparison_table(comparison: Comparison) -> ReportTable:
+    """Every parameter from both sides, and what explains a difference."""
+    rows = []
+    for name, row in list(comparison.table.iterrows())[:MOST_ROWS]:
+        at = decimals_for(float(row["sd"]), float(row["mean"]))
+        estimate = "undefined" if math.isnan(row["estimate"]) else number(row["estimate"], at)
+        numbers = [number(row[key], at) for key in ("se", "mean", "sd", "lower", "upper")]
+        rows.append([str(name), estimate, *numbers, number(row["difference"], 2), str(row["verdict"])])
+    percent = f"{100 * comparison.prob:g} %"
+    heads = ["parameter", "estimate", "se", "mean", "sd", f"lower {percent}", f"upper {percent}"]
+    return table(
+        f"The {comparison.method} estimate beside the posterior{_of_all(len(comparison.table))}; "
+        "the difference is posterior mean less estimate, in posterior sds",
+        [*heads, "difference", "verdict"],
+        rows,
+        text=("verdict",),
+        spans=(("", 1), (comparison.method, 2), ("posterior", 4), ("side by side", 2)),
+    )
+
+
+def share_table(estimate: Estimate, posterior: Posterior | None, prob: float) -> ReportTable:
+    """R² and the variance partition coefficients, of the estimate and of the posterior."""
+    named = [(f"R², {kind}", value) for kind, value in estimate.r2().items()]
+    named += [(f"share of {group}", value) for group, value in estimate.icc().items()]
+    heads = ["share of the variance", estimate.method]
+    rows = [[name, number(value, 3)] for name, value in named]
+    if posterior is not None:
+        draws = [posterior.r2(str(kind)).to_numpy() for kind in estimate.r2().index]
+        shares = posterior.icc()
+        draws += [shares[group].to_numpy() for group in estimate.icc().index]
+        percent = f"{100 * prob:g} %"
+        heads += ["posterior mean", f"lower {percent}", f"upper {percent}"]
+        for row, values in zip(rows, draws, strict=True):
+            ends = np.quantile(values, [(1 - prob) / 2, (1 + prob) / 2])
+            row += [number(v, 3) for v in (values.mean(), *ends)]
+    caption = "How much of the variance is explained, and how what is left divides between groups"
+    return table(caption, heads, rows)
+
+
+def in_short(estimate: Estimate, comparison: Comparison | None) -> list[str]:
+    """The answer in a few sentences."""
+    response = estimate.model.design.response.strip("`")
+    sentences = [f"{name}: {text}." for name, text in _effects(estimate, comparison, response)]
+    spread = []
+    for group, columns in _spreads(estimate):
+        if not any(sd for _, sd in columns):
+            spread.append(f"no difference between levels of {group} is estimated (standard deviation 0)")
+            continue
+        parts = [f"{number(sd)} in {'the intercept' if c == INTERCEPT else c}" for c, sd in columns]
+        spread.append(f"levels of {group} differ with a standard deviation of {listed(parts, most=4)}")
+    if spread:
+        residual = f"the residuals have one of {number(estimate.sigma)} ({estimate.method})"
+        text = "; ".join([*spread, residual])
+        sentences.append(f"{text[0].upper()}{text[1:]}.")
+    r2 = estimate.r2()
+    share = "" if len(r2) == 0 else f"{100 * r2['conditional']:.0f} %"
+    alone = (
+        f"; the fixed part alone explains {100 * r2['marginal']:.0f} %" if _has_predictors(estimate) else ""
+    )
+    sentences.append(f"Fixed part and groups together explain {share} of the variance of {response}{alone}.")
+    return sentences
+
+
+def _has_predictors(estimate: Estimate) -> bool:
+    return any(name != INTERCEPT for name in estimate.beta.index)
+
+
+def _effects(estimate: Estimate, comparison: Comparison | None, response: str) -> list[tuple[str, str]]:
+    """The first coefficients, each with its interval."""
+    found = []
+    z = float(ndtri(0.5 + PROB / 2))
+    order = [at for term in name_parameters(estimate.model.design).fixed for at in term.positions]
+    for i, (name, value) in enumerate(estimate.beta.items()):
+        if name == INTERCEPT and len(estimate.beta) > 1:
+            continue
+        se, prob = float(estimate.se.iloc[i]), PROB
+        low, high, what = value - z * se, value + z * se, f"{estimate.method} estimate"
+        if comparison is not None:  # its first rows are the coefficients, term by term
+            row, prob = comparison.table.iloc[order.index(i)], comparison.prob
+            value, se, low, high = (float(row[key]) for key in ("mean", "sd", "lower", "upper"))
+            what = "posterior mean"
+        at = decimals_for(se, value)
+        ends = f"{number(low, at)} to {number(high, at)}"
+        unit = response if name == INTERCEPT or str(name).endswith("]") else f"{response} per unit"
+        found.append((str(name), f"{number(value, at)} {unit} ({what}; {100 * prob:g} % interval {ends})"))
+    return found[:4]
+
+
+def _spreads(estimate: Estimate) -> list[tuple[str, list[tuple[str, float]]]]:
+    found: dict[str, list[tuple[str, float]]] = {}
+    for row in estimate.varcorr.itertuples():
+        if row.term1 is not None and row.term2 is None:
+            found.setdefault(str(row.group), []).append((str(row.term1), float(row.sdcor)))
+    return list(found.items())[:4]
+
+
+def _of_all(size: int) -> str:
+    return f" (the first {MOST_ROWS} of {size})" if size > MOST_ROWS else ""

@@ -1,0 +1,291 @@
+"""``report``: a fitted model as one page, and ``Report``, which holds it."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bayesmm.comparison import Comparison, compare
+from bayesmm.equations import Display, equations_of
+from bayesmm.equations.mathml import math, phrase_html, section_mathml
+from bayesmm.errors import FileError, ModelError
+from bayesmm.estimate import Estimate
+from bayesmm.model import MixedModel
+from bayesmm.posterior import Posterior
+from bayesmm.reporting import answers, checks, data_section, pictures, recipe
+from bayesmm.reporting.question import question_of
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """One HTML page about a fitted model, complete in itself: no network, no scripts.
+
+    Attributes
+    ----------
+    html
+        The page.
+    title
+        Its title.
+    fingerprint
+        SHA-256 of the columns that the model uses, as the page has it.
+
+    Examples
+    --------
+    >>> import bayesmm as bmm
+    >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+    >>> page = bmm.report(model, model.fit())
+    >>> page.title
+    'Yield ~ 1 + (1 | Batch)'
+    """
+
+    html: str
+    title: str
+    fingerprint: str
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page, replacing what was at ``path``; give its path.
+
+        Raises
+        ------
+        FileError
+            If it can't be written.
+        """
+        path = Path(path)
+        try:
+            path.write_text(self.html, encoding="utf-8")
+        except OSError as error:
+            raise FileError(
+                f"'{path}' can't be written: {error.strerror or error}",
+                expected="a file in a folder that exists and may be written to",
+                advice=f"another path; the folder is '{path.resolve().parent}'",
+            ) from error
+        return path
+
+    def __repr__(self) -> str:
+        return f"Report({self.title!r}, {len(self.html.encode()) / 1000:.0f} kB)"
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, so that its styles stay its own."""
+        return (
+            f"<iframe title='{html.escape(self.title)}'"
+            " style='width:100%;height:45rem;border:1px solid #8888'"
+            f' srcdoc="{html.escape(self.html)}"></iframe>'
+        )
+
+
+def report(
+    model: MixedModel,
+    estimate: Estimate,
+    posterior: Posterior | None = None,
+    comparison: Comparison | None = None,
+    *,
+    path: str | Path | None = None,
+    title: str | None = None,
+    question: str | None = None,
+) -> Report:
+    """Write a fitted model up as one page: question, data, equations, answers, checks, recipe.
+
+    Equal arguments give equal pages: there is no date in them.
+
+    Parameters
+    ----------
+    model
+        The model.
+    estimate
+        From ``model.fit()``.
+    posterior
+        From ``model.sample()``.
+    comparison
+        From ``bmm.compare(posterior, estimate)``; made here if it isn't given.
+    path
+        Where to write the page, if anywhere.
+    title
+        By default the formula.
+    question
+        What the model is to answer; by default it is read off the formula.
+
+    Raises
+    ------
+    ModelError
+        If the estimate, the posterior or the comparison is of another model.
+    FileError
+        If the page can't be written.
+
+    Examples
+    --------
+    >>> import bayesmm as bmm
+    >>> model = bmm.Model("Reaction ~ Days + (Days | Subject)", bmm.load_data("sleepstudy"))
+    >>> page = bmm.report(model, model.fit(), question="Does a lack of sleep slow people down?")
+    >>> "Does a lack of sleep slow people down?" in page.html
+    True
+    """
+    comparison, posterior = _checked(model, estimate, posterior, comparison)
+    title = title or str(model.formula)
+    page = _rendered(
+        title=title,
+        question=question or question_of(model.design),
+        response=model.design.response.strip("`"),
+        estimate=estimate,
+        posterior=posterior,
+        comparison=comparison,
+        **_data(model),
+        **_equations(model, estimate, posterior),
+        **_answers(estimate, posterior, comparison),
+        **_checks(estimate, posterior),
+        settings=recipe.settings(model, estimate, posterior),
+        versions=recipe.versions(posterior),
+        prior_table=None if posterior is None else recipe.prior_table(model),
+        code=recipe.code_of(model, estimate, posterior),
+    )
+    made = Report(page, title, recipe.fingerprint(model.design))
+    if path is not None:
+        made.save(path)
+    return made
+
+
+def _checked(
+    model: Any, estimate: Any, posterior: Any, comparison: Any
+) -> tuple[Comparison | None, Posterior | None]:
+    """Whether everything is of one model; the comparison, made if it wasn't given, and the posterior."""
+    for name, value, kind in (
+        ("model", model, MixedModel),
+        ("estimate", estimate, Estimate),
+        ("posterior", posterior, Posterior | None),
+        ("comparison", comparison, Comparison | None),
+    ):
+        if not isinstance(value, kind):
+            raise ModelError(
+                f"{name} is {type(value).__name__}",
+                expected="bmm.report(model, estimate, posterior, comparison), the last two if you have them",
+                advice="model.fit(), model.sample() and bmm.compare(posterior, estimate)",
+            )
+    if estimate.model is not model:
+        raise ModelError(
+            f"the estimate is of another model, '{estimate.model.formula}'",
+            expected=f"an estimate of '{model.formula}' that this very model made",
+            advice="bmm.report(estimate.model, estimate)",
+        )
+    if comparison is not None:
+        if comparison.estimate is not estimate or posterior not in (None, comparison.posterior):
+            raise ModelError(
+                "the comparison is of another estimate or posterior",
+                expected="a comparison of those that are given",
+                advice="comparison=None, which makes it",
+            )
+        return comparison, comparison.posterior
+    return (None, None) if posterior is None else (compare(posterior, estimate), posterior)
+
+
+def _data(model: MixedModel) -> dict[str, Any]:
+    design = model.design
+    return {
+        "data_facts": data_section.data_facts(design),
+        "group_table": data_section.group_table(design),
+        "level_lists": data_section.level_lists(design),
+        "column_table": data_section.column_table(design),
+    }
+
+
+def _equations(model: MixedModel, estimate: Estimate, posterior: Posterior | None) -> dict[str, Any]:
+    """The model in symbols, the same with the estimates in it, and what the symbols are."""
+    symbols, filled = equations_of(model), equations_of(model, estimate)
+    shown = [symbols.levels]
+    nested = any(section.title.startswith("Level ") for section in symbols.levels.sections)
+    if nested:
+        shown.append(symbols.combined)
+    shown.append(symbols.matrix)
+    return {
+        "equations": _sections(shown),
+        "filled": _sections([filled.levels]),
+        "priors": [] if posterior is None else _sections([symbols.priors]),
+        "symbols": [
+            (
+                _safe(math(entry.symbol)),
+                entry.name,
+                _safe("" if entry.value is None else math(entry.value)),
+                _safe(phrase_html(entry.meaning)),
+            )
+            for entry in filled.display.entries
+        ],
+    }
+
+
+def _sections(displays: list[Display]) -> list[tuple[str, Markup, list[Markup]]]:
+    return [
+        (
+            section.title,
+            _safe(section_mathml(section)),
+            [_safe(phrase_html(note)) for note in section.notes],
+        )
+        for display in displays
+        for section in display.sections
+    ]
+
+
+def _answers(
+    estimate: Estimate, posterior: Posterior | None, comparison: Comparison | None
+) -> dict[str, Any]:
+    prob = answers.PROB if comparison is None else comparison.prob
+    return {
+        "in_short": answers.in_short(estimate, comparison),
+        "comparison_table": None if comparison is None else answers.comparison_table(comparison),
+        "fixed_table": answers.fixed_table(estimate, prob),
+        "variance_table": answers.variance_table(estimate),
+        "share_table": answers.share_table(estimate, posterior, prob),
+        "posterior_picture": None if comparison is None else pictures.posterior_picture(comparison),
+        "group_pictures": list(pictures.group_pictures(estimate, posterior)),
+    }
+
+
+def _checks(estimate: Estimate, posterior: Posterior | None) -> dict[str, Any]:
+    design = estimate.model.design
+    check = None
+    if posterior is not None:
+        check = checks.predictive_check(posterior, design.y, design.response.strip("`"))
+    return {
+        "residual_picture": pictures.residual_picture(estimate),
+        "check": check,
+        "certificates": _certificates(estimate, posterior),
+    }
+
+
+def _certificates(estimate: Estimate, posterior: Posterior | None) -> list[tuple[str, bool, str, list[str]]]:
+    """What, whether it holds, the verdict, and the numbers behind it."""
+    found = [(estimate.method, estimate.certificate)]
+    if posterior is not None:
+        found.append(("posterior", posterior.certificate))
+    shown = []
+    for name, certificate in found:
+        verdict, *numbers = str(certificate).split("\n")
+        shown.append((name, certificate.ok, verdict, [line.strip() for line in numbers]))
+    return shown
+
+
+def _rendered(**values: Any) -> str:
+    """The template with the values in it; all text is escaped but for what is marked safe."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    style = (FOLDER / "page.css").read_text(encoding="utf-8")
+    return environment.get_template("page.html.jinja").render(style=_safe(style), **values)
+
+
+def _safe(text: str) -> Markup:
+    """HTML that needs no escaping."""
+    from markupsafe import Markup
+
+    return Markup(text)

@@ -1,0 +1,77 @@
+"""A page as a reader's program sees it: parsed strictly, its tables as numbers, its text without markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from xml.etree import ElementTree
+
+import html5lib
+
+import bayesmm as bmm
+from bayesmm.estimate import Estimate
+from bayesmm.posterior import Posterior
+from bayesmm.reporting import Report
+
+NAMESPACE = "{http://www.w3.org/1999/xhtml}"
+MODELS = {
+    "sleep": ("Reaction ~ Days + (Days | Subject)", "sleepstudy"),
+    "sleep_bars": ("Reaction ~ Days + (1 | Subject) + (0 + Days | Subject)", "sleepstudy"),
+    "hsb": ("mAch ~ meanses * cses + sector * cses + (cses | school)", "Hsb82"),
+    "dyestuff": ("Yield ~ 1 + (1 | Batch)", "Dyestuff"),
+    "dyestuff2": ("Yield ~ 1 + (1 | Batch)", "Dyestuff2"),
+    "pastes": ("strength ~ 1 + (1 | batch / cask)", "Pastes"),
+    "penicillin": ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin"),
+    "machines": ("score ~ Machine + (Machine | Worker)", "Machines"),
+}
+
+
+@cache
+def fitted(name: str) -> Estimate:
+    formula, data = MODELS[name]
+    return bmm.Model(formula, bmm.load_data(data)).fit()
+
+
+@cache
+def sampled(name: str) -> Posterior:
+    return fitted(name).model.sample(draws=250, random_seed=1, progressbar=False)
+
+
+@cache
+def page_of(name: str, bayes: bool = False) -> Report:
+    estimate = fitted(name)
+    return bmm.report(estimate.model, estimate, sampled(name) if bayes else None)
+
+
+def parsed(page: str) -> ElementTree.Element:
+    """The tree; any fault in the syntax is an error."""
+    return html5lib.HTMLParser(strict=True).parse(page)
+
+
+def every(tree: ElementTree.Element, tag: str) -> Iterator[ElementTree.Element]:
+    return tree.iter(NAMESPACE + tag)
+
+
+def text_of(element: ElementTree.Element) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+def table_of(tree: ElementTree.Element, caption: str) -> dict[str, dict[str, str]]:
+    """The cells of the table whose caption starts so, by the row's and the column's heading."""
+    (found,) = (
+        one for one in every(tree, "table") if text_of(next(every(one, "caption"))).startswith(caption)
+    )
+    heads = [text_of(cell) for cell in list(next(every(found, "thead")))[-1]]
+    rows = [[text_of(cell) for cell in row] for row in next(every(found, "tbody"))]
+    return {row[0]: dict(zip(heads[1:], row[1:], strict=True)) for row in rows}
+
+
+def number_of(cell: str) -> float:
+    return float(cell.replace("−", "-").strip("\u2007\u2008 "))
+
+
+def half_unit(cell: str) -> float:
+    """Half of the last printed place."""
+    digits = re.sub(r"[^\d.]", "", cell)
+    return 0.5000001 * 10.0 ** -(len(digits.partition(".")[2]))

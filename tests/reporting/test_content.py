@@ -1,0 +1,231 @@
+"""What the page says is what the estimate, the posterior and the data say."""
+
+import ast
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesmm as bmm
+from bayesmm.reporting.recipe import code_of, fingerprint
+from tests.reporting.html_page import (
+    every,
+    fitted,
+    half_unit,
+    number_of,
+    page_of,
+    parsed,
+    sampled,
+    table_of,
+    text_of,
+)
+
+
+def close(cell: str, value: float) -> None:
+    assert number_of(cell) == pytest.approx(value, abs=half_unit(cell)), (cell, value)
+
+
+@pytest.mark.parametrize("name", ["sleep", "hsb", "penicillin"])
+def test_coefficients_and_their_wald_intervals(name):
+    estimate = fitted(name)
+    shown = table_of(parsed(page_of(name).html), "Coefficients")
+    assert list(shown) == list(estimate.beta.index)
+    for label, row in shown.items():
+        value, se = estimate.beta[label], estimate.se[label]
+        wald = (value, se, value - 1.959963985 * se, value + 1.959963985 * se)
+        for cell, number in zip(row.values(), wald, strict=True):
+            close(cell, number)
+
+
+def test_variances_are_the_estimates_and_the_undefined_is_called_so():
+    estimate = fitted("sleep")
+    tree = parsed(page_of("sleep").html)
+    cells = [
+        [text_of(cell) for cell in row]
+        for table in every(tree, "table")
+        if text_of(next(every(table, "caption"))).startswith("Standard deviations")
+        for row in next(every(table, "tbody"))
+    ]
+    for row, number in zip(cells, estimate.varcorr["sdcor"], strict=True):
+        close(row[3], number)
+    for row, number in zip(cells, estimate.sdcor_se, strict=True):
+        close(row[4], number)
+
+
+def test_r2_and_shares():
+    estimate = fitted("penicillin")
+    shown = table_of(parsed(page_of("penicillin").html), "How much of the variance")
+    close(shown["R², conditional"]["REML"], estimate.r2()["conditional"])
+    for group, share in estimate.icc().items():
+        close(shown[f"share of {group}"]["REML"], share)
+
+
+@pytest.mark.parametrize("name", ["sleep", "dyestuff2"])
+def test_the_posterior_stands_beside_the_estimate(name):
+    comparison = bmm.compare(sampled(name), fitted(name))
+    shown = table_of(parsed(page_of(name, bayes=True).html), "The REML estimate beside")
+    assert list(shown) == list(comparison.table.index)
+    percent = f"{100 * comparison.prob:g} %"
+    for label, row in comparison.table.iterrows():
+        for key in ("mean", "sd"):
+            close(shown[label][key], row[key])
+        close(shown[label][f"lower {percent}"], row["lower"])
+        close(shown[label][f"upper {percent}"], row["upper"])
+        if np.isfinite(row["estimate"]):
+            close(shown[label]["estimate"], row["estimate"])
+        assert shown[label]["verdict"] == row["verdict"]
+
+
+def test_replicated_statistics_are_those_of_the_posteriors_own_replicates():
+    posterior = sampled("sleep")
+    tree = posterior.predict(kind="response", thin=3, random_seed=1)
+    replicates = tree["posterior_predictive"]["Reaction"].to_numpy().reshape(-1, 180)
+    shown = table_of(parsed(page_of("sleep", bayes=True).html), "The responses beside")
+    y = fitted("sleep").model.design.y
+    close(shown["largest value"]["observed"], y.max())
+    close(shown["largest value"]["replicated, median"], np.median(replicates.max(axis=1)))
+    close(shown["sd"]["share ≥"], np.mean(replicates.std(axis=1, ddof=1) >= y.std(ddof=1)))
+
+
+def test_the_data_are_described_as_they_are():
+    data = bmm.load_data("sleepstudy")
+    data = data.drop(index=[5, 6, 7])
+    data.loc[20, "Days"] = np.nan
+    model = bmm.Model("Reaction ~ Days + (Days | Subject)", data)
+    page = parsed(bmm.report(model, model.fit()).html)
+    body = text_of(next(every(page, "body")))
+    assert "176 were used; 1 more was dropped: a value was missing" in body
+    assert "Rows of each level" in body
+    groups = table_of(page, "Grouping factors")["Subject"]
+    assert [groups[key] for key in ("levels", "fewest rows", "most rows")] == ["18", "7", "10"]
+    assert "308 7" in body
+    columns = table_of(page, "The response and the columns")
+    used = data.dropna()
+    for key, value in (("mean", used["Reaction"].mean()), ("sd", used["Reaction"].std())):
+        close(columns["Reaction"][key], value)
+
+
+def test_nesting_references_and_dropped_columns_are_told():
+    groups = table_of(parsed(page_of("pastes").html), "Grouping factors")
+    assert groups["batch:cask"]["nested in"] == "batch"
+    assert groups["batch"]["nested in"] == "no other"
+    assert "A for Machine" in page_of("machines").html
+    data = bmm.load_data("sleepstudy").assign(Twice=lambda d: 2 * d["Days"])
+    with pytest.warns(bmm.DesignNotice):
+        model = bmm.Model("Reaction ~ Days + Twice + (1 | Subject)", data)
+    assert "Twice: they depend linearly on others" in bmm.report(model, model.fit()).html
+
+
+def test_certificates_are_told_in_words():
+    for name in ("sleep", "dyestuff2"):
+        page = text_of(parsed(page_of(name, bayes=True).html))
+        assert " ".join(fitted(name).certificate.verdict.split()) in page
+        assert sampled(name).certificate.verdict in page
+    assert "variance" in fitted("dyestuff2").certificate.verdict + str(fitted("dyestuff2").certificate)
+    for direction in fitted("dyestuff2").certificate.singular_directions:
+        assert direction in text_of(parsed(page_of("dyestuff2").html))
+
+
+def test_the_question_is_read_off_the_formula():
+    for name, question in {
+        "sleep": "How does Reaction depend on Days, and how much do levels of Subject differ?",
+        "hsb": "How does mAch depend on meanses, cses and sector and their interactions, "
+        "and how much do levels of school differ?",
+        "penicillin": "How much does diameter differ between levels of plate and levels of sample?",
+    }.items():
+        assert f'<p class="question">{question}</p>' in page_of(name).html
+
+
+def test_a_page_without_posterior_says_nothing_of_one():
+    page = text_of(next(every(parsed(page_of("sleep").html), "main")))
+    for word in ("R-hat", "replicate", "prior", "Seed"):
+        assert word not in page
+
+
+def test_the_fingerprint_is_the_documented_digest_and_sees_every_change():
+    data = bmm.load_data("Dyestuff")
+    design = bmm.Model("Yield ~ 1 + (1 | Batch)", data).design
+    codes, levels = pd.factorize(data["Batch"], sort=True)
+    digest = hashlib.sha256()
+    for piece in (
+        b"y(30,)",
+        data["Yield"].to_numpy(dtype="<f8").tobytes(),
+        b"X(30, 1)",
+        np.ones(30, dtype="<f8").tobytes(),
+        b"1 | Batch(30, 1)",
+        np.ones(30, dtype="<f8").tobytes(),
+        b"codes(30,)",
+        codes.astype("<i8").tobytes(),
+        "\0".join(map(str, levels)).encode(),
+    ):
+        digest.update(piece)
+    assert fingerprint(design) == digest.hexdigest()
+    assert fingerprint(design) in page_of("dyestuff").html
+    changed = data.copy()
+    changed.loc[3, "Yield"] += 1
+    renamed = data.assign(Batch=data["Batch"].astype(str).replace("A", "Z0"))
+    heavier = bmm.Model("Yield ~ 1 + (1 | Batch)", data, weights=np.full(30, 2.0))
+    others = [bmm.Model("Yield ~ 1 + (1 | Batch)", d).design for d in (changed, renamed, data[::-1])]
+    found = {fingerprint(d) for d in (design, heavier.design, *others)}
+    assert len(found) == 5
+
+
+def test_the_code_on_the_page_makes_the_page_again(tmp_path, monkeypatch):
+    data = bmm.load_data("sleepstudy")
+    model = bmm.Model(
+        "Reaction ~ Days + (Days | Subject)",
+        data,
+        priors={"Days": bmm.Prior("Normal", mu=0, sigma=10)},
+        covariance={"Subject": "diagonal"},
+    )
+    estimate = model.fit(reml=False)
+    posterior = model.sample(draws=200, chains=2, random_seed=4, progressbar=False)
+    page = bmm.report(model, estimate, posterior)
+    code = text_of_code(page.html)
+    assert code == code_of(model, estimate, posterior)
+    ast.parse(code)
+    monkeypatch.chdir(tmp_path)
+    data.to_csv("data.csv", index=False)
+    exec(compile(code, "page", "exec"), {})
+    again = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert table_of(parsed(again), "The ML estimate") == table_of(parsed(page.html), "The ML estimate")
+    assert f"bayesmm {bmm.__version__}" in again
+
+
+def text_of_code(page: str) -> str:
+    (code,) = (element for element in every(parsed(page), "code") if "import bayesmm" in text_of(element))
+    return "".join(code.itertext())
+
+
+def test_code_says_what_it_cannot_know_and_pictures_say_what_is_level():
+    data = bmm.load_data("sleepstudy")
+    model = bmm.Model("Reaction ~ Days + (1 | Subject)", data, weights=np.linspace(1, 2, 180))
+    page = bmm.report(model, model.fit())
+    code = text_of_code(page.html)
+    assert "weights=..." in code
+    assert "offset" not in code
+    assert "# instead of ... the numbers that were given" in code
+    said = [image.get("alt") for image in every(parsed(page.html), "img")]
+    slope = model.fit().beta["Days"]
+    assert any(f"All lines have the slope {slope:.2f}; they differ in height" in alt for alt in said)
+
+
+def test_summed_up_effects_leave_the_replicates_out():
+    model = fitted("sleep").model
+    posterior = model.sample(draws=200, chains=2, random_seed=1, progressbar=False, effects="summary")
+    page = bmm.report(model, fitted("sleep"), posterior).html
+    assert "The responses beside" not in page
+    assert "The draws of the posterior" in page
+
+
+def test_versions_are_those_installed():
+    import platform
+
+    shown = table_of(parsed(page_of("sleep", bayes=True).html), "Versions")
+    found = {name: row["version"] for name, row in shown.items()}
+    assert found["python"] == platform.python_version()
+    assert found["numpy"] == np.__version__
+    assert found["bayesmm"] == bmm.__version__
+    assert "pymc" not in found  # it made nothing here
+    assert "arviz" not in table_of(parsed(page_of("sleep").html), "Versions")
