@@ -81,7 +81,7 @@ class Noise:
 
     row = 0
 
-    def spawn(self, streams: int) -> list["Noise"]:
+    def spawn(self, streams: int) -> list[Noise]:
         return [self] * streams
 
     def standard_normal(self, shape: tuple[int, int]) -> np.ndarray:
