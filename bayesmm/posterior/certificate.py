@@ -4,7 +4,8 @@ Draws are fit to be used when no transition diverged, the chains agree (rank-nor
 1.01) and the bulk and the tail of every variable are known as well as 100 independent draws a chain would
 tell (Vehtari, Gelman, Simpson, Carpenter & Bürkner 2021). Every variable counts, random effects too, at about
 3 ms each; only where they were drawn exactly given the other parameters do 200 levels of a factor, evenly
-spread, stand for the rest. Draws by importance proposals must also pass Pareto's k̂ (Vehtari et al. 2024).
+spread, stand for the rest. Draws by importance proposals must also pass Pareto's k̂ (Vehtari et al. 2024), or
+have no weight far above the mean.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 RHAT = 1.01
 ESS_PER_CHAIN = 100
+SMALL_WEIGHT = 10.0
 FEWEST_DRAWS = 8
 """R-hat needs four draws of each half of a chain."""
 
@@ -118,7 +120,8 @@ def certify(data: xr.DataTree) -> Certificate:
         worst = _worst(_thinned(moving) if str(data.attrs.get("method")).startswith("marginal") else moving)
     faults, advice = _faults(worst, divergences, ESS_PER_CHAIN * chains, draws, broken, not moving.data_vars)
     khat, acceptance = (data.attrs.get(name) for name in ("khat", "acceptance"))
-    if khat is not None and khat >= khat_threshold(chains * draws):
+    largest = data.attrs.get("largest_weight", np.inf)
+    if khat is not None and not weights_are_even(khat, largest, chains * draws):
         faults.append(f"the importance weights have k̂ {khat:.2f}, above {khat_threshold(chains * draws):.2f}")
         advice.append('method="nuts"')
     if bfmi is not None and bfmi < _bfmi_threshold():
@@ -153,6 +156,21 @@ def khat_threshold(size: int) -> float:
     (0.7, 0.5)
     """
     return min(1 - 1 / float(np.log10(max(size, 11))), 0.7)
+
+
+def weights_are_even(khat: float, largest: float, size: int) -> bool:
+    """Whether importance weights can be trusted: by Pareto's k̂, or since none is large.
+
+    k̂ is the shape of the largest weights, whatever their size. Where no weight is above ``SMALL_WEIGHT``
+    times the mean their shape doesn't matter: a chain leaves any state in as many steps (Mengersen &
+    Tweedie 1996).
+
+    Examples
+    --------
+    >>> weights_are_even(0.9, 30.0, 4000), weights_are_even(0.9, 3.0, 4000)
+    (False, True)
+    """
+    return khat < khat_threshold(size) or largest < SMALL_WEIGHT
 
 
 def _thinned(posterior: xr.Dataset) -> xr.Dataset:

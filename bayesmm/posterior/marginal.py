@@ -19,7 +19,7 @@ import numpy as np
 
 from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.model import MixedModel
-from bayesmm.posterior.certificate import khat_threshold
+from bayesmm.posterior.certificate import weights_are_even
 from bayesmm.posterior.effects import Sink
 from bayesmm.posterior.importance import (
     Metropolis,
@@ -70,6 +70,8 @@ class MarginalDraws:
         log p(y) and its Monte Carlo standard error.
     khat
         Pareto's shape of the final weights.
+    largest_weight
+        The largest of them, in units of their mean.
     efficiency
         Effective draws of the weighted proposals, as a share of them.
     acceptance
@@ -90,6 +92,7 @@ class MarginalDraws:
     log_evidence: float
     log_evidence_se: float
     khat: float
+    largest_weight: float
     efficiency: float
     acceptance: float
     proposal: str
@@ -104,6 +107,7 @@ class MarginalDraws:
             "log_evidence": self.log_evidence,
             "log_evidence_se": self.log_evidence_se,
             "khat": self.khat,
+            "largest_weight": self.largest_weight,
             "efficiency": self.efficiency,
             "acceptance": self.acceptance,
             "proposal": self.proposal,
@@ -113,8 +117,9 @@ class MarginalDraws:
 
     @property
     def trusted(self) -> bool:
-        """Whether the weights pass the gate: Pareto's k̂, and enough effective draws."""
-        return self.khat < khat_threshold(self.stats["lp"].size) and self.efficiency > LEAST_EFFICIENCY
+        """Whether the weights pass the gate: Pareto's k̂ or none far above the mean, and enough draws."""
+        even = weights_are_even(self.khat, self.largest_weight, self.stats["lp"].size)
+        return even and self.efficiency > LEAST_EFFICIENCY
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,6 +260,7 @@ def _draw(
         log_evidence=evidence,
         log_evidence_se=float(np.hypot(evidence_se, constant_error)),
         khat=pareto_k(log_weights.ravel()),
+        largest_weight=float(np.exp(log_weights.max() - evidence)),
         efficiency=effective_size(log_weights.ravel()) / log_weights.size,
         acceptance=float(accepted.mean()),
         proposal="t mixture" if fitted.surrogate is None else "polynomial surrogate and t mixture",

@@ -13,7 +13,7 @@ of h/t over all that was drawn from t estimates the constant of h, which the evi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -63,7 +63,10 @@ class Surrogate:
 
     def log_ratio(self, psi: np.ndarray, log_t: np.ndarray) -> np.ndarray:
         """(S,) log h/t, with log t(ψ) at hand."""
-        g = _monomials(self.base.whitened(psi), self.powers) @ self.coefficients
+        return self.join(_monomials(self.base.whitened(psi), self.powers) @ self.coefficients, log_t)
+
+    def join(self, g: np.ndarray, log_t: np.ndarray) -> np.ndarray:
+        """(S,) log h/t from g and log t."""
         return np.logaddexp(np.minimum(g - log_t, self.log_cap), self.log_floor)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
@@ -113,48 +116,45 @@ def fit_surrogate(base: Proposal, found: Evaluated) -> tuple[Surrogate | None, f
     density = found.log_density
     usable = np.isfinite(density) & (density > np.max(density) - DEEP)
     psi, density, log_source = found.psi[usable], density[usable], found.log_source[usable]
-    points = _Points(psi, density, log_source, base.logpdf(psi))
-    best, best_share = None, effective_share(density - log_source, points.log_t - log_source)
+    log_t = base.logpdf(psi)
+    log_weights = density - log_source
+    top, mean = float(np.max(density - log_t)), log_mean_weight(log_weights)[0]
+    fold = np.arange(len(psi)) % FOLDS
+    best, best_share = None, effective_share(log_weights, log_t - log_source)
     for degree in DEGREES:
         powers = _powers(psi.shape[1], degree)
         if len(powers) > min(MOST_COEFFICIENTS, len(psi) / POINTS_A_COEFFICIENT):
             break
+        columns = _monomials(base.whitened(psi), powers)
+        sums = [
+            _normal_equations(columns[fold == i], density[fold == i], log_weights[fold == i])
+            for i in range(FOLDS)
+        ]
+        whole = [sum(part) for part in zip(*sums, strict=True)]
+        g = np.empty(len(psi))
+        for i, own in enumerate(sums):
+            g[fold == i] = columns[fold == i] @ _solve(*(a - b for a, b in zip(whole, own, strict=True)))
         for floor in FLOORS:
-            log_h = np.empty(len(psi))
-            for fold in range(FOLDS):
-                held = np.arange(len(psi)) % FOLDS == fold
-                fitted = _fit(base, powers, floor, points.at(~held))
-                log_h[held] = points.log_t[held] + fitted.log_ratio(psi[held], points.log_t[held])
-            share = effective_share(density - log_source, log_h - log_source)
+            held = Surrogate(base, powers, np.empty(0), top, float(mean + np.log(floor)))
+            share = effective_share(log_weights, held.join(g, log_t) + log_t - log_source)
             if share > best_share:
-                best, best_share = (powers, floor), share
-    return (None if best is None else _fit(base, *best, points)), best_share
+                best, best_share = replace(held, coefficients=_solve(*whole)), share
+    return best, best_share
 
 
-@dataclass(frozen=True, eq=False)
-class _Points:
-    """(S, d) points with (S,) log p, the log density that they were drawn from, and log t."""
-
-    psi: np.ndarray
-    log_density: np.ndarray
-    log_source: np.ndarray
-    log_t: np.ndarray
-
-    def at(self, which: np.ndarray) -> _Points:
-        return _Points(self.psi[which], self.log_density[which], self.log_source[which], self.log_t[which])
+def _normal_equations(
+    columns: np.ndarray, log_density: np.ndarray, log_weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """X'WX and X'Wy of weighted least squares for g."""
+    weights = truncated(log_weights) * len(log_weights) + 0.2
+    weighted = columns * weights[:, None]
+    return weighted.T @ columns, weighted.T @ log_density
 
 
-def _fit(base: Proposal, powers: np.ndarray, floor: float, points: _Points) -> Surrogate:
-    weights = truncated(points.log_density - points.log_source)
-    root = np.sqrt(weights * len(weights) + 0.2)
-    log_ratio = points.log_density - points.log_t
-    top, mean = np.max(log_ratio), log_mean_weight(points.log_density - points.log_source)[0]
-    columns = _monomials(base.whitened(points.psi), powers)
-    weighted = root[:, None] * columns
-    normal = weighted.T @ weighted
+def _solve(normal: np.ndarray, right: np.ndarray) -> np.ndarray:
+    normal = normal.copy()
     normal[np.diag_indices_from(normal)] *= 1 + 1e-9  # high powers of far points are all but dependent
-    coefficients = cho_solve(cho_factor(normal), weighted.T @ (root * points.log_density))
-    return Surrogate(base, powers, coefficients, float(top), float(mean + np.log(floor)))
+    return cho_solve(cho_factor(normal), right)
 
 
 def _powers(d: int, degree: int) -> np.ndarray:
