@@ -9,7 +9,8 @@ Bambi pins an older formulae, so that it needs an environment of its own: ``pyth
 smallest bulk effective sample size over all parameters, random effects included (their draws of 200 levels
 where only a summary is kept). Ours is called ``--repeat`` times in one process and the median leaves the
 first call out (compilation, caches); Bambi, which compiles anew for each model, is called twice and the
-second counts. ``ratio`` is of those rates; ``first calls`` of the first calls in a process. All programs run in processes of their own, one after the other.
+second counts. ``ratio`` is of those rates; ``first calls`` of the first calls in a process. All programs run
+in processes of their own, one after the other.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ for method in worst:
     for array in az.ess(posterior, method=method).data_vars.values():
         worst[method].append(float(array.min()))
 rhat = max(float(array.max()) for array in az.rhat(posterior).data_vars.values())
-print(json.dumps({"first": first, "seconds": seconds, "ess": min(worst["bulk"]), "tail": min(worst["tail"]), "rhat": rhat}))
+times = {"first": first, "seconds": seconds}
+print(json.dumps(times | {"ess": min(worst["bulk"]), "tail": min(worst["tail"]), "rhat": rhat}))
 """
 
 
