@@ -112,7 +112,7 @@ def remove_subtrees(
 class Work(NamedTuple):
     """One point's factor and moments.
 
-    ``D``, ``W``, ``T`` the factor; ``PD``, ``PW``, ``P`` the inverse on its pattern, X included; ``u``, ``x``
+    ``D``, ``W``, ``T`` the factor, T then the tail's inverse; ``PD``, ``PW`` the inverse on its pattern; ``u``, ``x``
     the mean of (u, β), x with y's −1 in the last place.
     """
 
@@ -121,7 +121,6 @@ class Work(NamedTuple):
     T: np.ndarray
     PD: np.ndarray
     PW: np.ndarray
-    P: np.ndarray
     u: np.ndarray
     x: np.ndarray
 
@@ -135,7 +134,6 @@ def _workspace(head: Head, tail: Tail, u_start: np.ndarray) -> Work:
         np.empty((m, m)),
         np.empty(blocks),
         np.empty(rows),
-        np.empty((m, m)),
         np.empty(u_start[-1]),
         np.empty(m),
     )
@@ -166,8 +164,8 @@ def _moments(
     work.x[:] = last_row_solution(T)
     work.u[:] = 0.0
     back_substitute(head, u_start, work.D, work.W, work.x, work.u)
-    invert(T, m - 1, work.P)
-    invert_head(head, work.D, work.W, work.P, work.PD, work.PW)
+    invert(T, m - 1)
+    invert_head(head, work.D, work.W, T, work.PD, work.PW)
     return True
 
 
@@ -227,7 +225,7 @@ def _gather(
         column = head.tail_columns[t0 + positions[i]]
         zeta[base + i] = work.x[column]
         for c in range(w):
-            P[base + i, base + c] = work.P[column, head.tail_columns[t0 + positions[c]]]
+            P[base + i, base + c] = work.T[column, head.tail_columns[t0 + positions[c]]]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
