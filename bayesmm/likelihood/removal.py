@@ -112,8 +112,8 @@ def remove_subtrees(
 class Work(NamedTuple):
     """One point's factor and moments.
 
-    ``D``, ``W``, ``T`` the factor, T then the tail's inverse; ``PD``, ``PW`` the inverse on its pattern; ``u``, ``x``
-    the mean of (u, β), x with y's −1 in the last place.
+    ``D``, ``W``, ``T`` the factor, T then the tail's inverse; ``PD``, ``PW`` the rest of the inverse on its
+    pattern, X included; ``u``, ``x`` the mean of (u, β), x with y's −1 in the last place.
     """
 
     D: np.ndarray
