@@ -34,8 +34,6 @@ NO_POOLING = ORANGE
 """Each group for itself."""
 COMPLETE_POOLING = BLACK
 """All groups as one."""
-DENSITY_MAP = "viridis"
-"""Counts, where single points or entries would hide each other."""
 COUNT_MAP = "Blues"
 """Shares of entries."""
 SIGNED_MAP = "RdBu_r"
