@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import certify
 from bayesmm.estimate.estimate import Estimate
 from bayesmm.estimate.optimise import minimise
@@ -20,10 +23,19 @@ def fit(model: MixedModel, *, reml: bool = True, likelihood: MarginalLikelihood 
         True for the restricted likelihood, which allows for the estimation of β; False for ML.
     likelihood
         The model's likelihood, if it has been formed already.
+
+    Raises
+    ------
+    ModelError
+        If ``reml`` is neither True nor False.
     """
+    if not isinstance(reml, bool | np.bool_):
+        raise ModelError(
+            f"reml is {reml!r}", expected="True or False", advice="reml=False for ML, reml=True for REML"
+        )
     likelihood = likelihood or MarginalLikelihood(model.design)
     with one_thread():
         optimum = minimise(likelihood, reml=reml)
         solution = likelihood.solution(optimum.phi, reml=reml)
         certificate = certify(optimum, model.design, likelihood.factors(optimum.phi), solution.factors)
-    return Estimate(model, reml, certificate, likelihood, optimum, solution)
+    return Estimate(model, bool(reml), certificate, likelihood, optimum, solution)

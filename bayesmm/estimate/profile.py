@@ -11,6 +11,7 @@ reach −z before the edge of the parameter space, the interval ends at the edge
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -39,6 +40,8 @@ CHEAP = 1e6
 
 TOLERANCE, LOOSE = 1e-9, 1e-6
 """Deviance units that a search may leave, and those where the criterion is dear; ζ errs by it over 2ζ."""
+EXACT, SECANTS = 1e-8, 6
+"""What an interval's end may miss of its ζ, and steps of a secant after which a bracket takes over."""
 FEW = 12
 """Evaluations after which a search for another valley has shown whether there is one."""
 
@@ -83,6 +86,7 @@ class Profile:
     zeta: np.ndarray
     bounds: tuple[float, float]
     prob: float
+    _walk: _Walk
 
     def interval(self, prob: float = 0.95) -> tuple[float, float]:
         """``{v: |ζ(v)| ≤ z}`` with z the normal quantile of (1 + prob)/2.
@@ -154,7 +158,27 @@ class Profile:
         ends = sorted((float(values[at - 1]), float(values[at])))
         if zeta[at] == abs(z):
             return float(values[at])
-        return float(brentq(lambda v: float(self._spline(v)) - z, *ends, xtol=1e-12 * max(map(abs, ends))))
+        return self._crossing(z, *ends)
+
+    def _crossing(self, z: float, low: float, high: float) -> float:
+        """Where ζ is ``z`` between two points: the spline's answer, refined with the criterion itself."""
+
+        def miss(value: float) -> float:
+            rise = max(self._walk.deviance_at(value) - self._walk.least, 0.0)
+            return float(np.copysign(np.sqrt(rise), z)) - z
+
+        resolution = 1e-12 * max(abs(low), abs(high))
+        at = float(brentq(lambda value: float(self._spline(value)) - z, low, high, xtol=resolution))
+        error, slope = miss(at), float(self._spline(at, 1))
+        for _ in range(SECANTS):
+            if abs(error) <= EXACT:
+                return at
+            onward = at - error / slope if slope > 0 else low
+            if not low < onward < high or abs(onward - at) <= resolution:
+                break
+            new = miss(onward)
+            at, error, slope = onward, new, (new - error) / (onward - at)
+        return at if abs(error) <= EXACT else float(brentq(miss, low, high, xtol=resolution))
 
 
 def profile(
@@ -200,7 +224,7 @@ def profile(
     for array in (values, deviance, zeta):
         array.flags.writeable = False
     method = "REML" if reml else "ML"
-    return Profile(named.label, method, along.value, values, deviance, zeta, along.bounds, prob)
+    return Profile(named.label, method, along.value, values, deviance, zeta, along.bounds, prob, walk)
 
 
 class _Walk:
@@ -216,6 +240,15 @@ class _Walk:
         self._step = STEP if self._cheap else LONG_STEP
         self.least = along.deviance(along.start, along.value)[0]
         self._curvature = _curvature(along, along.start, along.value)
+        self._path = [(along.value, along.start)]
+
+    def deviance_at(self, value: float) -> float:
+        """The least criterion at a value between two of the walk, its search begun between theirs."""
+        at = int(np.searchsorted([passed for passed, _ in self._path], value))
+        apart = copy(self)  # what a search learns on its way is its own
+        apart._without = dict(self._without)
+        with one_thread():
+            return apart._solve(value, self._path[max(at - 1, 0) : at + 1])[1]
 
     def go(self, sign: float) -> list[tuple[float, float]]:
         """(value, deviance) of the points on one side of the estimate, going out."""
@@ -238,6 +271,7 @@ class _Walk:
             if zeta > 0.2 * self._step or value == edge:  # so near the estimate rounding shows in ζ
                 points.append((value, deviance))
             step *= float(np.clip(self._step / max(risen, 0.1 * self._step), 0.5, 3.0))
+        self._path = sorted([*self._path, *passed[1:]], key=lambda point: point[0])
         return points
 
     def _solve(self, value: float, passed: list[tuple[float, np.ndarray]]) -> tuple[np.ndarray, float]:

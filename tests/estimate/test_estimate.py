@@ -238,6 +238,37 @@ def test_theta_cannot_be_written_to():
     assert not fitted("dyestuff", "REML").theta.flags.writeable
 
 
+def test_theta_has_the_digits_of_the_closed_form_of_one_way_data():
+    """Balanced, REML: σ² = MSW and τ² = (MSB − MSW)/m (Searle, Casella & McCulloch 1992, section 3.8)."""
+    y = bmm.load_data("Dyestuff")["Yield"].to_numpy(dtype=float).reshape(6, 5)
+    within, between = y.var(axis=1, ddof=1).mean(), 5 * y.mean(axis=1).var(ddof=1)
+    expected = np.sqrt((between - within) / (5 * within))
+    assert fitted("dyestuff", "REML").theta == pytest.approx([expected], rel=1e-11)
+
+
+def test_theta_has_the_digits_of_the_closed_form_of_growth_curves():
+    """Everyone measured on the same days, REML: G + σ²(X'X)⁻¹ is the covariance of people's own lines."""
+    data = bmm.load_data("sleepstudy")
+    y = data["Reaction"].to_numpy(dtype=float).reshape(18, 10)
+    X = np.column_stack([np.ones(10), np.arange(10.0)])
+    lines = np.linalg.lstsq(X, y.T, rcond=None)[0]
+    variance = np.sum((y.T - X @ lines) ** 2) / (180 - 36)
+    L = np.linalg.cholesky(np.cov(lines) / variance - np.linalg.inv(X.T @ X))
+    fit = fitted("sleepstudy_slope", "REML")
+    np.testing.assert_allclose(fit.theta, L[np.tril_indices(2)][[0, 1, 2]], rtol=1e-10)
+    assert fit.certificate.expected_decrease < 1e-18
+
+
+@pytest.mark.parametrize("reml", ["ML", "no", 0, 1, None, np.array([True, False])])
+def test_reml_is_true_or_false(reml: object):
+    with pytest.raises(bmm.ModelError, match="Expected: True or False"):
+        model("dyestuff").fit(reml=reml)
+
+
+def test_reml_may_be_a_boolean_of_numpys():
+    assert model("dyestuff").fit(reml=np.bool_(False)).method == "ML"
+
+
 def test_fitting_twice_gives_the_same_and_leaves_the_model_alone():
     sleep = model("sleepstudy_slope")
     before = sleep.design.X.copy()

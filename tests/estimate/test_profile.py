@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import norm
 
 import bayesmm as bmm
@@ -175,6 +175,32 @@ def test_an_interval_ends_where_zeta_is_the_normal_quantile():
         assert rise == pytest.approx(norm.ppf(0.95) ** 2, abs=1e-3)
 
 
+@pytest.mark.parametrize("parameter", ["1|Batch_sigma", "sigma"])
+@pytest.mark.parametrize("prob", [0.5, 0.9, 0.95, 0.99])
+def test_an_intervals_ends_have_the_digits_of_the_criterion(parameter: str, prob: float):
+    """Balanced one-way data, 6 × 5: sums of squares between and within are all that the criterion needs."""
+    y = bmm.load_data("Dyestuff")["Yield"].to_numpy(dtype=float).reshape(6, 5)
+    between, within = 5 * np.sum((y.mean(axis=1) - y.mean()) ** 2), 5 * np.sum(y.var(axis=1))
+
+    def criterion(tau: float, sigma: float) -> float:
+        total = sigma**2 + 5 * tau**2
+        return 6 * np.log(total) + between / total + 24 * np.log(sigma**2) + within / sigma**2
+
+    def least(value: float) -> float:
+        held = (lambda other: (value, other)) if parameter != "sigma" else (lambda other: (other, value))
+        best = minimize_scalar(lambda u: criterion(*held(u)), bounds=(1e-9, 400.0), options={"xatol": 1e-9})
+        return best.fun
+
+    profile = profiled("dyestuff", "ML", parameter)
+    rise = norm.ppf(0.5 + prob / 2) ** 2
+    lowest = least(profile.estimate)
+    for end in profile.interval(prob):
+        if end > 0:
+            assert least(end) - lowest == pytest.approx(rise, abs=1e-6)
+        else:  # no between variance is still inside the interval
+            assert least(0.0) - lowest <= rise
+
+
 def test_the_density_has_the_intervals_probabilities():
     profile = profiled("sleepstudy_slope", "REML", "Days|Subject_sigma")
     for prob in (0.5, 0.95):
@@ -284,7 +310,7 @@ def test_a_dear_criterion_has_a_profile_too(monkeypatch: pytest.MonkeyPatch):
 
 def test_it_shows_its_interval():
     text = repr(profiled("dyestuff", "ML", "1|Batch_sigma"))
-    assert text == "Profile of 1|Batch_sigma (ML): estimate 37.26, 95% interval 12.195 to 84.063, 20 points"
+    assert text == "Profile of 1|Batch_sigma (ML): estimate 37.26, 95% interval 12.197 to 84.063, 20 points"
 
 
 def test_bad_requests_are_refused():
