@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from formulae.categorical import ContrastMatrix
-from formulae.environment import Environment
+from formulae.environment import Environment, VarLookupDict
 from formulae.matrices import CommonEffectsMatrix, DesignMatrices
 from formulae.model_description import model_description
 from formulae.terms.terms import Intercept, Term
@@ -225,8 +225,21 @@ def explained(text: str) -> Iterator[None]:
         ) from error
 
 
+class _Lookup(VarLookupDict):
+    """The names of a formula, the user's before ours; in a pickle only the user's are written."""
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        super().__init__([dict(namespace), NAMESPACE])
+
+    def __reduce__(self) -> tuple[type[_Lookup], tuple[dict[str, Any]]]:
+        return _Lookup, (self._dicts[1],)
+
+    def __deepcopy__(self, memo: object) -> _Lookup:
+        return self  # nothing writes to it
+
+
 def _environment(namespace: Mapping[str, Any] | None) -> Environment:
-    return Environment([dict(namespace or {}), NAMESPACE])
+    return Environment([_Lookup(namespace or {})])
 
 
 def _degree(term: object) -> int:
