@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from bayesmm.estimate.certificate import Certificate
 from bayesmm.estimate.optimise import Optimum
 from bayesmm.estimate.predictions import check_options, prediction_table
 from bayesmm.estimate.profile import Profile, profile
+from bayesmm.estimate.storage import estimate_tree, restored
 from bayesmm.estimate.summary import estimate_sheet
 from bayesmm.estimate.uncertainty import sdcor_standard_errors
 from bayesmm.likelihood import MarginalLikelihood, Solution
 from bayesmm.model import MixedModel
 from bayesmm.predict import rows_to_predict
 from bayesmm.sheet import Sheet
+from bayesmm.storage import save_tree
 from bayesmm.variance import VarianceParts, variance_parts
 
 
@@ -371,6 +374,56 @@ class Estimate:
             se=self.se,
             prob=prob,
         )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the estimate to a netCDF file, replacing what was there; give its path.
+
+        The file has θ̂, β̂ and its covariances, standard deviations and correlations; not the data.
+
+        Raises
+        ------
+        FileError
+            If it can't be written.
+        """
+        tree = estimate_tree(
+            self.model,
+            self.reml,
+            self.varcorr["sdcor"].to_numpy(),
+            self._optimum,
+            self._solution,
+            self.certificate.verdict,
+        )
+        return save_tree(tree, path)
+
+    @classmethod
+    def load(cls, path: str | Path, model: MixedModel) -> Estimate:
+        """Read an estimate that :meth:`save` wrote, without a search.
+
+        Parameters
+        ----------
+        path
+            The file.
+        model
+            The model that was fitted, of the same data. The certificate is made anew at the file's θ̂.
+
+        Raises
+        ------
+        FileError
+            If the file is missing, empty or malformed.
+        ModelError
+            If it is the estimate of another model, or of other data.
+
+        Examples
+        --------
+        >>> import tempfile, bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = model.fit().save(f"{folder}/dyestuff.nc")
+        ...     again = bmm.Estimate.load(path, model)
+        >>> round(again.sigma, 3), again.certificate.ok
+        (49.51, True)
+        """
+        return cls(model, *restored(path, model))
 
     def __repr__(self) -> str:
         return str(self.summary())

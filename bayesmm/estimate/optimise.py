@@ -126,6 +126,29 @@ def minimise(likelihood: MarginalLikelihood, *, reml: bool, start: np.ndarray | 
     return replace(best, evaluations=search.evaluations)
 
 
+def judge(
+    likelihood: MarginalLikelihood,
+    phi: np.ndarray,
+    *,
+    reml: bool,
+    starts: tuple[str, ...] = (),
+    evaluations: int = 0,
+) -> Optimum:
+    """What is known of a place, without a search: gradient, Hessian, slopes at the boundary.
+
+    Parameters
+    ----------
+    phi
+        (d,) internal parameters.
+    starts, evaluations
+        What is told of the search that came there.
+    """
+    search = _Search(likelihood, reml)
+    hessian, boundary = search.hessian(phi), search.boundary(phi)
+    saddle = search.escape(phi, hessian, boundary) is not None
+    return replace(search.optimum(phi, hessian, boundary, saddle, starts), evaluations=evaluations)
+
+
 class _Search:
     """The criterion with its bounds, counting evaluations and remembering them."""
 

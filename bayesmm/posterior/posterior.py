@@ -16,8 +16,8 @@ from bayesmm.errors import ModelError, near_matches
 from bayesmm.model import MixedModel
 from bayesmm.posterior.certificate import Certificate, certify
 from bayesmm.posterior.sheet import posterior_sheet, summed_up
-from bayesmm.posterior.storage import load_tree, save_tree
 from bayesmm.sheet import Sheet
+from bayesmm.storage import load_tree, save_tree
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -395,7 +395,7 @@ class Posterior:
         ModelError
             If it is the posterior of another model.
         """
-        data = load_tree(path)
+        data = load_tree(path, "posterior")
         if model is not None:
             _check_same(data, model)
         return cls(data, model)

@@ -1,11 +1,15 @@
 """Posteriors in files: as they were, and what is wrong with those that can't be read."""
 
+from pathlib import Path
+
 import pytest
 import xarray as xr
 
 from bayesmm.errors import FileError, ModelError
 from bayesmm.posterior import Posterior
 from tests.posterior.conftest import model_of
+
+SAVED = Path(__file__).parent.parent / "saved"
 
 
 def test_round_trip(sleep_posterior, sleep_model, tmp_path):
@@ -20,6 +24,14 @@ def test_round_trip(sleep_posterior, sleep_model, tmp_path):
     assert Posterior.load(str(path), model=sleep_model).model is sleep_model
     again.save(path)  # the file is closed after reading: it may be replaced
     path.unlink()
+
+
+def test_a_file_of_the_first_version_still_loads(sleep_model):
+    again = Posterior.load(SAVED / "posterior-0.1.0.nc", model=sleep_model)
+    assert (again.method, again.data.attrs["bayesmm_version"]) == ("marginal", "0.1.0")
+    assert again.summary().loc["Days", "mean"] == pytest.approx(10.5, abs=1.0)
+    mu = again.predict({"Days": [9], "Subject": [308]})["predictions"]["mu"]
+    assert float(mu.mean()) == pytest.approx(430.0, abs=10.0)
 
 
 def test_a_file_of_another_model(sleep_posterior, tmp_path):

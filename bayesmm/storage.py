@@ -1,4 +1,4 @@
-"""A posterior in a file: netCDF-4, one group for each group of the DataTree, everything as it was."""
+"""A result in a file: netCDF-4, one group for each group of the DataTree, everything as it was."""
 
 from __future__ import annotations
 
@@ -33,22 +33,28 @@ def save_tree(data: xr.DataTree, path: str | Path) -> Path:
     return path
 
 
-def load_tree(path: str | Path) -> xr.DataTree:
+def load_tree(path: str | Path, holds: str) -> xr.DataTree:
     """Read what :func:`save_tree` wrote, into memory; the file is closed again.
+
+    Parameters
+    ----------
+    path
+        The file.
+    holds
+        The group that makes it what is wanted: ``"posterior"`` or ``"estimate"``.
 
     Raises
     ------
     FileError
-        If there is no such file, or it is empty, not netCDF, or not a posterior of bayesmm's.
+        If there is no such file, or it is empty, not netCDF, or holds something else.
     """
     import xarray as xr
 
     path = Path(path)
+    expected = f"a file that {holds.title()}.save wrote"
     if not path.is_file():
         raise FileError(
-            f"there is no file '{path}'",
-            expected="a file that Posterior.save wrote",
-            advice=f"the path, seen from '{Path.cwd()}'",
+            f"there is no file '{path}'", expected=expected, advice=f"the path, seen from '{Path.cwd()}'"
         )
     try:
         with xr.open_datatree(path, engine=ENGINE) as opened:
@@ -56,13 +62,16 @@ def load_tree(path: str | Path) -> xr.DataTree:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise FileError(
             f"'{path}' can't be read as netCDF ({path.stat().st_size} bytes): {error}",
-            expected="a file that Posterior.save wrote",
-            advice="save the posterior again; a copy may have been cut short",
+            expected=expected,
+            advice=f"save the {holds} again; a copy may have been cut short",
         ) from error
-    if data.attrs.get("created_by") != "bayesmm" or "posterior" not in data.children:
+    if data.attrs.get("created_by") != "bayesmm" or holds not in data.children:
+        others = [name.title() for name in ("posterior", "estimate") if name in data.children]
         raise FileError(
-            f"'{path}' holds no posterior of bayesmm's",
-            expected="a file that Posterior.save wrote",
-            advice="xarray.open_datatree reads any netCDF file",
+            f"'{path}' holds no {holds} of bayesmm's",
+            expected=expected,
+            advice=f"{others[0]}.load reads this one"
+            if others
+            else "xarray.open_datatree reads any netCDF file",
         )
     return data
