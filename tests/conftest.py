@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import scipy.linalg  # noqa: F401  only a BLAS that has been loaded can be held
 from threadpoolctl import threadpool_limits
 
 

@@ -83,13 +83,13 @@ class Constrained(ABC):
     def deviance(self, x: np.ndarray, value: float) -> tuple[float, np.ndarray]:
         """D and its gradient in x; +∞ where it can't be evaluated."""
         phi, log_omega, jacobian = self.place(x, value)
-        likelihood, f = self.likelihood, self.likelihood.factorization
         with np.errstate(over="ignore"):
             omega = float(np.exp(log_omega))
-        if not 1e-200 < omega < 1e200 or not f.update(likelihood.group_factors(phi)):
+        f = self.likelihood.factorization(phi) if 1e-200 < omega < 1e200 else None
+        if f is None or not f.positive_definite:
             return np.inf, np.zeros(len(x))
         by_group = f.gradient(1.0 / omega, with_fixed=self.reml)
-        gradient = np.append(likelihood.pull_back(by_group), self._degrees - f.r2 / omega)
+        gradient = np.append(self.likelihood.pull_back(by_group), self._degrees - f.r2 / omega)
         deviance = f.log_det_M + self._degrees * (np.log(2.0 * np.pi) + log_omega) + f.r2 / omega
         if self.reml:
             deviance += f.log_det_C

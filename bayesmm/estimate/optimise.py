@@ -116,7 +116,7 @@ def minimise(likelihood: MarginalLikelihood, *, reml: bool, start: np.ndarray | 
         (d,) internal parameters; by default every relative factor is the identity.
     """
     search = _Search(likelihood, reml)
-    best = search.local(likelihood.start if start is None else np.asarray(start, dtype=float))
+    best = search.local(likelihood.start if start is None else likelihood.checked(start))
     if start is None and likelihood.layout.flops < CHEAP:
         for other in search.other_starts(best.phi):
             found = search.local(other)

@@ -13,11 +13,40 @@ import numpy as np
 
 from bayesmm.likelihood.dense import factor
 from bayesmm.likelihood.elimination import back_substitute, eliminate_head, fill_head, fill_tail
-from bayesmm.likelihood.layout import Head, Tail
+from bayesmm.likelihood.layout import Head, Layout, Tail
+
+
+def evaluate_many(
+    layout: Layout,
+    lam: np.ndarray,
+    ridge: np.ndarray,
+    omega: np.ndarray,
+    noise: np.ndarray,
+    draws: np.ndarray,
+) -> np.ndarray:
+    """(S, 3) log|M|, log|C| and r² at S points; nan where K isn't positive definite.
+
+    Parameters
+    ----------
+    lam
+        (S, G, k_max, k_max) relative factors.
+    ridge
+        (p + 1, p + 1) of the prior on β; ωs times it is added to [X y]'[X y].
+    omega
+        (S,) residual variances.
+    noise
+        (S, q + p) standard normal numbers, or (0, 0) if no draws are wanted.
+    draws
+        (S, q + p): head's u, node by node, then the tail's, then β. It may be ``noise`` itself.
+    """
+    out = np.empty((len(lam), 3))
+    arrays = (layout.head, layout.dense, layout.k_group, layout.u_start, layout.q_tail)
+    _evaluate_many(*arrays, lam, ridge, omega, noise, out, draws)
+    return out
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def evaluate_many(
+def _evaluate_many(
     head: Head,
     tail: Tail,
     k_group: np.ndarray,
@@ -30,23 +59,6 @@ def evaluate_many(
     out: np.ndarray,
     draws: np.ndarray,
 ) -> None:
-    """Evaluate S points.
-
-    Parameters
-    ----------
-    lam
-        (S, G, k_max, k_max) relative factors.
-    ridge
-        (p + 1, p + 1) of the prior on β; ωs times it is added to [X y]'[X y].
-    omega
-        (S,) residual variances.
-    noise
-        (S, q + p) standard normal numbers, or (0, 0) if no draws are wanted.
-    out
-        (S, 3): log|M|, log|C|, r²; nan where K isn't positive definite.
-    draws
-        (S, q + p): head's u, node by node, then the tail's, then β. It may be ``noise`` itself.
-    """
     m = tail.group.shape[0]
     D, W, T = np.empty(head.diagonal.shape[0]), np.empty(head.rows.shape[0]), np.empty((m, m))
     q_head = u_start[-1]

@@ -12,25 +12,32 @@ r² in the criterion. It holds for singular Λ as for any other, and there is no
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 import numpy as np
 from scipy.linalg.blas import dger, dtrsv
 from scipy.linalg.lapack import dpotrf, dpotri, dtrtrs
 
 from bayesmm.likelihood import elimination, inversion, row_variances
-from bayesmm.likelihood.batch import evaluate_many
 from bayesmm.likelihood.layout import Layout
-from bayesmm.likelihood.threads import one_thread
 
 
 class Factorization:
-    """The blocked Cholesky factor of K for a layout; :meth:`update` makes it current for a Λ.
+    """The blocked Cholesky factor of K for a layout and a Λ.
 
-    The workspace is allocated once and overwritten by each update.
+    Each has memory of its own and isn't changed once it is made: threads share nothing but the layout.
+
+    Parameters
+    ----------
+    layout
+        The order of elimination, and A = [Z X y]'[Z X y] in it.
+    lam
+        (G, k_max, k_max) lower-triangular λ of each group, zero beyond its own k.
+    ridge
+        (p + 1, p + 1) added to [X y]'[X y]: a Gaussian prior on β.
 
     Attributes
     ----------
+    positive_definite
+        Whether K was so numerically; otherwise the numbers below are nan.
     log_det_M
         log|Λ'Z'ZΛ + I|.
     log_det_C
@@ -39,106 +46,38 @@ class Factorization:
         The penalised residual sum of squares.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, lam: np.ndarray, ridge: np.ndarray | None = None) -> None:
         self.layout = layout
-        head, m = layout.head, layout.size
-        self.k_group = np.array([group.k for group in layout.cross.groups], dtype=np.int64)
-        self.u_start = np.concatenate([[0], np.cumsum(layout.node_k)]).astype(np.int64)
-        self._D = np.empty(len(head.diagonal))
-        self._W = np.empty(len(head.rows))
-        self._T = np.empty((m, m))
-        self._PD = np.empty(0)
-        self._PW = np.empty(0)
-        self._lam = np.zeros((0, 0, 0))
-        self.log_det_M = self.log_det_C = self.r2 = np.nan
-
-    @property
-    def k_max(self) -> int:
-        """The most columns that a group has: Λ comes as (G, k_max, k_max)."""
-        return int(self.k_group.max())
-
-    def update(self, lam: np.ndarray, ridge: np.ndarray | None = None) -> bool:
-        """Factor K for the groups' relative factors.
-
-        Parameters
-        ----------
-        lam
-            (G, k_max, k_max) lower-triangular λ of each group, zero beyond its own k.
-        ridge
-            (p + 1, p + 1) added to [X y]'[X y]: a Gaussian prior on β.
-
-        Returns
-        -------
-        Whether K was numerically positive definite.
-        """
-        layout, head = self.layout, self.layout.head
+        head, m, q = layout.head, layout.size, layout.q_tail
         self._lam = lam
+        self._D, self._W = np.empty(len(head.diagonal)), np.empty(len(head.rows))
+        self._T = np.empty((m, m))
         elimination.fill_tail(layout.dense, lam, self._T)
         if ridge is not None:
-            self._T[layout.q_tail :, layout.q_tail :] += ridge
-        elimination.fill_head(head, lam, self.k_group, self._D, self._W)
+            self._T[q:, q:] += ridge
+        elimination.fill_head(head, lam, layout.k_group, self._D, self._W)
         log_det_head = elimination.eliminate_head(head, self._D, self._W, self._T)
-        with self._lapack():
-            _, info = dpotrf(self._T.T, lower=0, clean=0, overwrite_a=1)
-        if info != 0 or not np.isfinite(log_det_head):
-            self.log_det_M = self.log_det_C = self.r2 = np.nan
-            return False
+        _, info = dpotrf(self._T.T, lower=0, clean=0, overwrite_a=1)
         pivots = np.diag(self._T)
-        if not np.isfinite(pivots).all():
-            self.log_det_M = self.log_det_C = self.r2 = np.nan
-            return False
-        logs = 2.0 * np.log(pivots[:-1])
-        self.log_det_M = log_det_head + float(np.sum(logs[: layout.q_tail]))
-        self.log_det_C = float(np.sum(logs[layout.q_tail :]))
-        self.r2 = float(pivots[-1] ** 2)
-        return True
-
-    def evaluate_many(
-        self, lam: np.ndarray, ridge: np.ndarray, omega: np.ndarray, noise: np.ndarray, draws: np.ndarray
-    ) -> np.ndarray:
-        """(S, 3) log|M|, log|C| and r² at many points, in a workspace of their own; safe in threads.
-
-        The arguments are those of :func:`bayesmm.likelihood.batch.evaluate_many`.
-        """
-        out, layout = np.empty((len(lam), 3)), self.layout
-        evaluate_many(
-            layout.head,
-            layout.dense,
-            self.k_group,
-            self.u_start,
-            layout.q_tail,
-            lam,
-            ridge,
-            omega,
-            noise,
-            out,
-            draws,
-        )
-        return out
+        finite = np.isfinite(log_det_head) and np.isfinite(pivots).all()
+        self.positive_definite = bool(info == 0 and finite)
+        self.log_det_M = self.log_det_C = self.r2 = np.nan
+        if self.positive_definite:
+            logs = 2.0 * np.log(pivots[:-1])
+            self.log_det_M = log_det_head + float(np.sum(logs[:q]))
+            self.log_det_C = float(np.sum(logs[q:]))
+            self.r2 = float(pivots[-1] ** 2)
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
         """ζ = (û, β̂, −1): the head's û, flat, and the tail's part (m,)."""
         z = np.zeros(self.layout.size)
         z[-1] = -self._T[-1, -1]
         z = dtrsv(self._T.T, z, lower=0, overwrite_x=1)
-        return self._extend(z, np.zeros(self.u_start[-1])), z
+        return self._extend(z, np.zeros(self.layout.u_start[-1])), z
 
     def effects(self, u: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
         """Flat head and tail vectors → (ℓ, k) for each group."""
-        return [effects[0] for effects in self.effects_many(u[None], z[None])]
-
-    def effects_many(self, u: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
-        """(S, q_head) and (S, m) → (S, ℓ, k) for each group."""
-        layout, head = self.layout, self.layout.head
-        found: list[np.ndarray] = [np.empty(0)] * len(layout.cross.groups)
-        for i, g in enumerate(layout.chain):
-            start, stop = self.u_start[head.node_start[i]], self.u_start[head.node_start[i + 1]]
-            found[g] = u[:, start:stop].reshape(len(u), -1, int(head.k[i]))
-        for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
-            group = layout.cross.groups[g]
-            stop = offset + group.n_levels * group.k
-            found[g] = z[:, offset:stop].reshape(len(z), -1, group.k)
-        return found
+        return [effects[0] for effects in self.layout.by_group(u[None], z[None])]
 
     def fixed_factor(self) -> np.ndarray:
         """L_C (p, p), the lower Cholesky factor of C = X'V⁻¹X (V relative to σ²)."""
@@ -148,12 +87,12 @@ class Factorization:
     def inverse_blocks(self) -> list[np.ndarray]:
         """The diagonal blocks of M⁻¹, (ℓ, k, k) for each group."""
         layout, head = self.layout, self.layout.head
-        P_tail = self._invert(with_fixed=False)
+        P_tail, PD, _ = self._invert(with_fixed=False)
         found: list[np.ndarray] = [np.empty(0)] * len(layout.cross.groups)
         for i, g in enumerate(layout.chain):
             start, stop = (head.diagonal_start[head.node_start[j]] for j in (i, i + 1))
             k = int(head.k[i])
-            found[g] = self._PD[start:stop].reshape(-1, k, k).copy()
+            found[g] = PD[start:stop].reshape(-1, k, k)
         for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
             group = layout.cross.groups[g]
             at = offset + np.arange(group.n_levels * group.k).reshape(-1, group.k)
@@ -176,13 +115,12 @@ class Factorization:
         size = layout.size - 1
         P_tail = np.zeros((size, size))
         if size:
-            with self._lapack():
-                inverse, _ = dpotri(np.array(self._T.T[:size, :size], order="F"), lower=0, overwrite_c=1)
+            inverse, _ = dpotri(np.array(self._T.T[:size, :size], order="F"), lower=0, overwrite_c=1)
             inversion.mirror(inverse.T, P_tail)
         tail_at = np.full(len(layout.cross.groups), -1, dtype=np.int64)
         tail_at[list(layout.tail)] = layout.tail_offset
         return row_variances.quadratic_forms(
-            layout.head, self._D, self._W, P_tail, codes, a, tail_at, self.k_group, x
+            layout.head, self._D, self._W, P_tail, codes, a, tail_at, self.layout.k_group, x
         )
 
     def gradient(self, kappa: float, *, with_fixed: bool) -> np.ndarray:
@@ -197,14 +135,14 @@ class Factorization:
         """
         layout, head = self.layout, self.layout.head
         u, z = self.solve()
-        P_tail = self._invert(with_fixed=with_fixed)
+        P_tail, PD, PW = self._invert(with_fixed=with_fixed)
         gradient = np.zeros_like(self._lam)
         inversion.contract_head(
-            head, self.u_start, self._lam, self.k_group, self._PD, self._PW, kappa, u, z, gradient
+            head, layout.u_start, self._lam, layout.k_group, PD, PW, kappa, u, z, gradient
         )
         if layout.tail:
             Q = dger(kappa, z, z, a=P_tail.T, overwrite_a=1).T
-            inversion.contract_tail(layout.dense, self._lam, self.k_group, Q, gradient)
+            inversion.contract_tail(layout.dense, self._lam, layout.k_group, Q, gradient)
         return 2.0 * gradient
 
     def score_residuals(self) -> list[np.ndarray]:
@@ -228,7 +166,7 @@ class Factorization:
         d, q = h[0].shape[2], layout.q_tail
         Ah = self._multiply(h)
         products = sum(np.einsum("lkx,lky->xy", a, b) for a, b in zip(h, Ah, strict=True))
-        head, tail = np.empty((int(self.u_start[-1]), d)), np.zeros((layout.size, d))
+        head, tail = np.empty((int(self.layout.u_start[-1]), d)), np.zeros((layout.size, d))
         for F, columns in zip(cross.fixed, h, strict=True):
             tail[q:] += np.einsum("lkc,lkx->cx", F, columns)
         tail[-1] = 0.0
@@ -242,7 +180,7 @@ class Factorization:
             at += len(scaled[g])
         for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
             tail[offset : offset + len(scaled[g])] = scaled[g]
-        elimination.forward_substitute(layout.head, self.u_start, self._D, self._W, head, tail)
+        elimination.forward_substitute(layout.head, self.layout.u_start, self._D, self._W, head, tail)
         reduced, _ = dtrtrs(self._T.T, tail, lower=0, trans=1)
         reduced = reduced[:-1]
         return products - head.T @ head - reduced.T @ reduced
@@ -255,24 +193,18 @@ class Factorization:
             inversion.multiply_blocks(pair.values, pair.rows, pair.columns, h[g], h[j], out[g], out[j])
         return out
 
-    def _lapack(self) -> AbstractContextManager:
-        """One thread for a tail that is large enough for BLAS to want more."""
-        return one_thread() if self.layout.size > 64 else nullcontext()
-
     def _extend(self, z: np.ndarray, u: np.ndarray) -> np.ndarray:
-        elimination.back_substitute(self.layout.head, self.u_start, self._D, self._W, z, u)
+        elimination.back_substitute(self.layout.head, self.layout.u_start, self._D, self._W, z, u)
         return u
 
-    def _invert(self, *, with_fixed: bool) -> np.ndarray:
-        """The inverse on the factor's pattern; returns its tail (m, m), y's row and column zero."""
+    def _invert(self, *, with_fixed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The inverse on the factor's pattern: its tail (m, m), y's row and column zero, and the head's."""
         layout, head, m = self.layout, self.layout.head, self.layout.size
-        if len(self._PD) == 0:
-            self._PD, self._PW = np.empty_like(self._D), np.empty_like(self._W)
+        PD, PW = np.empty_like(self._D), np.empty_like(self._W)
         size = m - 1 if with_fixed else layout.q_tail
         P_tail = np.zeros((m, m))
         if size:
-            with self._lapack():
-                inverse, _ = dpotri(np.array(self._T.T[:size, :size], order="F"), lower=0, overwrite_c=1)
+            inverse, _ = dpotri(np.array(self._T.T[:size, :size], order="F"), lower=0, overwrite_c=1)
             inversion.mirror(inverse.T, P_tail)
-        inversion.invert_head(head, self._D, self._W, P_tail, self._PD, self._PW)
-        return P_tail
+        inversion.invert_head(head, self._D, self._W, P_tail, PD, PW)
+        return P_tail, PD, PW

@@ -21,6 +21,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from bayesmm.errors import ModelError
+from bayesmm.likelihood.batch import evaluate_many
 from bayesmm.likelihood.dense import SMALL
 from bayesmm.likelihood.marginal import MarginalLikelihood
 from bayesmm.likelihood.packed import Extent, pack
@@ -84,9 +86,23 @@ class IntegratedLikelihood:
         """log|P₀| in the whitened coordinates."""
         return self._log_det_prior
 
-    def omega(self, log_sigma: np.ndarray) -> np.ndarray:
-        """ω = σ² in the whitened coordinates."""
-        return self._omega(log_sigma)
+    def omega(self, log_sigma: np.ndarray, points: int) -> np.ndarray:
+        """(S,) ω = σ² in the whitened coordinates.
+
+        Raises
+        ------
+        ModelError
+            If log σ isn't one number for each of the S points.
+        """
+        found = np.asarray(log_sigma, dtype=float)
+        if found.shape != (points,):
+            raise ModelError(
+                f"log σ has the shape {found.shape}",
+                expected=f"({points},), one number for each point",
+                advice="np.full(len(phi), log_sigma) for the same σ at all of them",
+            )
+        with np.errstate(over="ignore", under="ignore"):
+            return np.exp(2.0 * (found - np.log(self.likelihood.coordinates.scale)))
 
     def log_density(self, phi: np.ndarray, log_sigma: float) -> tuple[float, np.ndarray, float]:
         """log p(y | φ, σ), its gradient in φ (d,) and its derivative in log σ; threads may call it at once.
@@ -95,7 +111,7 @@ class IntegratedLikelihood:
         """
         gradient = np.empty(self.size + 1)
         whole, real = self.packed
-        point = np.array(phi, dtype=float).reshape(self.size)
+        point = np.ascontiguousarray(self.likelihood.checked(phi))
         with one_thread() if self.likelihood.layout.size > SMALL else nullcontext():
             value = log_density(whole, real, point, float(log_sigma), gradient)
         return value, gradient[:-1], float(gradient[-1])
@@ -112,8 +128,8 @@ class IntegratedLikelihood:
             for r, c in cells
         ]
         extent = Extent(
-            k_group=likelihood.factorization.k_group,
-            u_start=likelihood.factorization.u_start,
+            k_group=likelihood.layout.k_group,
+            u_start=likelihood.layout.u_start,
             places=np.array(places, dtype=np.int64),
             ridge=self._ridge,
             prior_mean=self._mean,
@@ -125,13 +141,14 @@ class IntegratedLikelihood:
 
     def log_densities(self, phi: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1) -> np.ndarray:
         """(S,) log p(y | φ_s, σ_s); −∞ where it can't be computed."""
-        omega, lam = self._omega(np.asarray(log_sigma)), self.likelihood.group_factors_many(phi)
-        out, none = np.empty((len(phi), 3)), np.zeros((0, 0))
+        lam = self.likelihood.group_factors_many(phi)
+        omega = self.omega(log_sigma, len(lam))
+        out, none = np.empty((len(lam), 3)), np.zeros((0, 0))
 
         def work(at: slice) -> None:
-            out[at] = self.likelihood.factorization.evaluate_many(lam[at], self._ridge, omega[at], none, none)
+            out[at] = evaluate_many(self.likelihood.layout, lam[at], self._ridge, omega[at], none, none)
 
-        _in_threads(work, _pieces(len(phi), cores), cores)
+        _in_threads(work, _pieces(len(lam), cores), cores)
         return self._values(out, omega)
 
     def draw(
@@ -142,10 +159,12 @@ class IntegratedLikelihood:
         The points are shared out in ``STREAMS`` pieces with random numbers of their own, so that the draws
         don't depend on the number of threads.
         """
-        likelihood, coordinates, S = self.likelihood, self.likelihood.coordinates, len(phi)
+        likelihood, coordinates = self.likelihood, self.likelihood.coordinates
         q = sum(group.n_levels * group.k for group in likelihood.cross.groups)
         q_head = q - likelihood.layout.q_tail
-        omega, lam = self._omega(np.asarray(log_sigma)), likelihood.group_factors_many(phi)
+        lam = likelihood.group_factors_many(phi)
+        S = len(lam)
+        omega = self.omega(log_sigma, S)
         factors = likelihood.external_factors_many(phi)
         out, beta = np.empty((S, 3)), np.empty((S, likelihood.cross.p))
         terms = likelihood.design.terms
@@ -155,10 +174,9 @@ class IntegratedLikelihood:
 
         def work(at: slice) -> None:
             raw = streams[at.start].standard_normal((at.stop - at.start, q + likelihood.cross.p))
-            f = likelihood.factorization
-            out[at] = f.evaluate_many(lam[at], self._ridge, omega[at], raw, raw)
+            out[at] = evaluate_many(likelihood.layout, lam[at], self._ridge, omega[at], raw, raw)
             beta[at] = coordinates.beta(raw[:, q:])
-            u = f.effects_many(raw[:, :q_head], raw[:, q_head:q])
+            u = likelihood.layout.by_group(raw[:, :q_head], raw[:, q_head:q])
             for t, (factor, b) in enumerate(zip(factors, effects, strict=True)):
                 g, start = likelihood.place(t)
                 scaled = coordinates.scale * factor[at].swapaxes(1, 2)
@@ -173,11 +191,6 @@ class IntegratedLikelihood:
             value = -0.5 * self._deviance(out[:, 0], out[:, 1], out[:, 2], omega)
         value[~((omega > 1e-200) & (omega < 1e200))] = -np.inf
         return np.where(np.isfinite(value), value, -np.inf)
-
-    def _omega(self, log_sigma: np.ndarray | float) -> np.ndarray:
-        """σ² in the whitened units."""
-        with np.errstate(over="ignore", under="ignore"):
-            return np.exp(2.0 * (log_sigma - np.log(self.likelihood.coordinates.scale)))
 
     def _deviance(
         self, log_det_M: np.ndarray, log_det_C: np.ndarray, r2: np.ndarray, omega: np.ndarray

@@ -143,6 +143,33 @@ class Layout:
         """Memory of the factor and its workspace."""
         return 8 * (3 * len(self.head.rows) + 3 * len(self.head.diagonal) + 4 * self.size**2)
 
+    @cached_property
+    def k_group(self) -> np.ndarray:
+        """(G,) the columns a level of each group."""
+        return np.array([group.k for group in self.cross.groups], dtype=np.int64)
+
+    @property
+    def k_max(self) -> int:
+        """The most columns that a group has: Λ comes as (G, k_max, k_max)."""
+        return int(self.k_group.max())
+
+    @cached_property
+    def u_start(self) -> np.ndarray:
+        """(N + 1,) where the random effects of each node begin."""
+        return np.concatenate([[0], np.cumsum(self.node_k)]).astype(np.int64)
+
+    def by_group(self, u: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
+        """The head's random effects (S, q_head) and the tail's (S, ≥ q_tail) → (S, ℓ, k) for each group."""
+        found: list[np.ndarray] = [np.empty(0)] * len(self.cross.groups)
+        for i, g in enumerate(self.chain):
+            start, stop = self.u_start[self.head.node_start[i]], self.u_start[self.head.node_start[i + 1]]
+            found[g] = u[:, start:stop].reshape(len(u), -1, int(self.head.k[i]))
+        for g, offset in zip(self.tail, self.tail_offset, strict=True):
+            group = self.cross.groups[g]
+            stop = offset + group.n_levels * group.k
+            found[g] = z[:, offset:stop].reshape(len(z), -1, group.k)
+        return found
+
     @property
     def node_k(self) -> np.ndarray:
         """(N,) the columns of each node."""

@@ -27,7 +27,7 @@ import numpy as np
 
 from bayesmm.design.cross_product import CrossProduct, Pair, cross_product
 from bayesmm.errors import ModelError
-from bayesmm.likelihood.factorization import Factorization
+from bayesmm.likelihood.batch import evaluate_many
 from bayesmm.likelihood.integrated import IntegratedLikelihood
 from bayesmm.likelihood.layout import layout_of
 from bayesmm.likelihood.removal import LEAST, remove_rows, remove_subtrees
@@ -75,7 +75,6 @@ class LeaveOut:
         self.unit = unit
         likelihood = integrated.likelihood
         self._design, self._layout = likelihood.design, likelihood.layout
-        self._factorization = likelihood.factorization
         names = [group.name for group in likelihood.cross.groups]
         self._removal: Cells | Subtrees | None = None
         if unit is None:
@@ -127,9 +126,9 @@ class LeaveOut:
         ModelError
             If it would take more than ``MOST_WORK`` multiplications.
         """
-        self._check_work(len(phi) * self.work, len(phi))
-        omega = self.integrated.omega(np.asarray(log_sigma, dtype=float))
-        lam = self.integrated.likelihood.group_factors_many(np.asarray(phi, dtype=float))
+        lam = self.integrated.likelihood.group_factors_many(phi)
+        omega = self.integrated.omega(log_sigma, len(lam))
+        self._check_work(len(lam) * self.work, len(lam))
         with one_thread():
             if self._removal is None:
                 out = self._delete(lam, omega, cores)
@@ -138,9 +137,9 @@ class LeaveOut:
         return out + self._change
 
     def _remove(self, sets: Cells | Subtrees, lam: np.ndarray, omega: np.ndarray, cores: int) -> np.ndarray:
-        out, layout, f = np.empty((len(omega), self.n_units)), self._layout, self._factorization
+        out, layout = np.empty((len(omega), self.n_units)), self._layout
         kernel = remove_rows if isinstance(sets, Cells) else remove_subtrees
-        arrays = (layout.head, layout.dense, f.k_group, f.u_start)
+        arrays = (layout.head, layout.dense, layout.k_group, layout.u_start)
 
         def work(at: slice) -> None:
             kernel(*arrays, lam[at], self.integrated.ridge, omega[at], sets, out[at])
@@ -163,11 +162,11 @@ class LeaveOut:
         self, cross: CrossProduct, lam: np.ndarray, omega: np.ndarray, cores: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """(S,) log p of the whitened rows of a cross-product, and log|C|, C = X'V⁻¹X + ωP₀."""
-        factorization = Factorization(layout_of(cross))
+        layout = layout_of(cross)
         none, found = np.zeros((0, 0)), np.empty((len(omega), 3))
 
         def work(at: slice) -> None:
-            found[at] = factorization.evaluate_many(lam[at], self.integrated.ridge, omega[at], none, none)
+            found[at] = evaluate_many(layout, lam[at], self.integrated.ridge, omega[at], none, none)
 
         _in_threads(work, len(omega), cores)
         log_det_M, log_det_C, r2 = found.T

@@ -23,6 +23,8 @@ from bayesmm.covariance import Covariance
 from bayesmm.design.coordinates import coordinates_of
 from bayesmm.design.cross_product import cross_product
 from bayesmm.design.design import Design
+from bayesmm.errors import ModelError
+from bayesmm.likelihood.batch import evaluate_many
 from bayesmm.likelihood.blocks import check_memory
 from bayesmm.likelihood.factorization import Factorization
 from bayesmm.likelihood.layout import layout_of
@@ -70,13 +72,13 @@ class MarginalLikelihood:
         y, X and Z; their cross-product is formed once, here.
     """
 
+    @one_thread()
     def __init__(self, design: Design) -> None:
         self.design = design
         self.coordinates = coordinates_of(design)
         self.cross = cross_product(design, self.coordinates)
         self.layout = layout_of(self.cross)
         check_memory(self.layout)
-        self.factorization = Factorization(self.layout)
         self._structures = [term.covariance for term in design.terms]
         ends = np.cumsum([structure.size for structure in self._structures])
         self._slices = [
@@ -116,6 +118,22 @@ class MarginalLikelihood:
         """(d,) φ with every relative factor the identity."""
         return np.concatenate([s.parameters(np.eye(s.k)) for s in self._structures])
 
+    def checked(self, parameters: np.ndarray, *, many: bool = False) -> np.ndarray:
+        """Parameters (d,), or (S, d) if there are many, as floats.
+
+        Raises
+        ------
+        ModelError
+            If they have another shape, or aren't numbers.
+        """
+        try:
+            found = np.asarray(parameters, dtype=float)
+        except (TypeError, ValueError):
+            raise self._wrong(f"the parameters are {parameters!r}") from None
+        if found.ndim != 1 + many or found.shape[-1] != self.size:
+            raise self._wrong(f"the parameters have the shape {found.shape}")
+        return found
+
     def internal(self, theta: np.ndarray) -> np.ndarray:
         """θ → φ."""
         factors = self.factors(theta)
@@ -138,40 +156,47 @@ class MarginalLikelihood:
 
     def factors(self, parameters: np.ndarray) -> tuple[np.ndarray, ...]:
         """Parameters (d,) → each term's lower-triangular factor (k, k), in the same coordinates."""
+        parameters = self.checked(parameters)
         return tuple(
             structure.factor(parameters[at])
             for structure, at in zip(self._structures, self._slices, strict=True)
         )
 
+    @one_thread()
+    def factorization(self, phi: np.ndarray, ridge: np.ndarray | None = None) -> Factorization:
+        """The factorization at φ, with a Gaussian prior on β if one is given (as in ``Factorization``)."""
+        return Factorization(self.layout, self.group_factors(phi), ridge)
+
+    @one_thread()
     def criterion(self, phi: np.ndarray, *, reml: bool) -> float:
         """−2 log-likelihood (restricted, if ``reml``) at φ; +∞ where it can't be evaluated."""
-        if not self._update(phi):
-            return np.inf
-        return self._criterion(reml)
+        f = self.factorization(phi)
+        return self._criterion(f, reml) if f.positive_definite else np.inf
 
+    @one_thread()
     def criteria(self, phi: np.ndarray, *, reml: bool) -> np.ndarray:
         """(S,) the criterion at many points (S, d), in compiled code; +∞ where it can't be evaluated."""
-        none, p1 = np.zeros((0, 0)), self.cross.p + 1
-        with one_thread():
-            out = self.factorization.evaluate_many(
-                self.group_factors_many(phi), np.zeros((p1, p1)), np.ones(len(phi)), none, none
-            )
+        lam, none, p1 = self.group_factors_many(phi), np.zeros((0, 0)), self.cross.p + 1
+        out = evaluate_many(self.layout, lam, np.zeros((p1, p1)), np.ones(len(lam)), none, none)
         values = self._value(out[:, 0], out[:, 1], out[:, 2], reml)
         return np.where(np.isfinite(values), values, np.inf)
 
+    @one_thread()
     def criterion_and_gradient(self, phi: np.ndarray, *, reml: bool) -> tuple[float, np.ndarray]:
         """The criterion at φ and its gradient (d,), which is valid at singular λ too."""
-        if not self._update(phi):
-            return np.inf, np.zeros(len(phi))
-        f = self.factorization
+        f = self.factorization(phi)
+        if not f.positive_definite:
+            return np.inf, np.zeros(self.size)
         by_group = f.gradient(self._degrees(reml) / f.r2, with_fixed=reml)
         gradient = self.pull_back(by_group)
-        return self._criterion(reml), gradient
+        return self._criterion(f, reml), gradient
 
     def relative_sigma(self, phi: np.ndarray, *, reml: bool) -> float:
         """σ̂ at φ, in units of the residual sd of a least-squares fit without random effects."""
-        return float(np.sqrt(self.factorization.r2 / self._degrees(reml))) if self._update(phi) else 0.0
+        f = self.factorization(phi)
+        return float(np.sqrt(f.r2 / self._degrees(reml))) if f.positive_definite else 0.0
 
+    @one_thread()
     def with_curvature(self, phi: np.ndarray, *, reml: bool) -> tuple[float, np.ndarray, np.ndarray]:
         """The criterion, its gradient (d,), and a matrix (d, d) close to its Hessian.
 
@@ -183,11 +208,12 @@ class MarginalLikelihood:
         h_p = (E_pλ' + λE_p')v, w_p = Zh_p, and S the derivative in λλ', from ∂f/∂λ = 2Sλ. It costs one
         forward substitution a parameter and no trace; it equals the Hessian's expectation at the optimum.
         """
+        phi = self.checked(phi)
         near = self._off_boundary(phi)
         slopes = None if near is phi else self.covariance_slopes(phi, reml=reml)
-        if not self._update(phi):
+        f, m = self.factorization(phi), self._degrees(reml)
+        if not f.positive_definite:
             return np.inf, np.zeros(len(phi)), np.eye(len(phi))
-        f, m = self.factorization, self._degrees(reml)
         omega = f.r2 / m
         by_group = f.gradient(1.0 / omega, with_fixed=reml)
         v = f.score_residuals()
@@ -206,17 +232,17 @@ class MarginalLikelihood:
             correction[self._slices[t], self._slices[t]] = _factor_curvature(structure, S)
         slope = sum(np.einsum("lkp,lk->p", a, b) for a, b in zip(h, v, strict=True))
         information = f.residual_products(h) / omega - np.outer(slope, slope) / (m * omega**2)
-        return self._criterion(reml), self.pull_back(by_group), information + correction
+        return self._criterion(f, reml), self.pull_back(by_group), information + correction
 
+    @one_thread()
     def covariance_slopes(self, phi: np.ndarray, *, reml: bool) -> list[np.ndarray]:
         """For each term S (k, k), the criterion's derivative in its relative covariance λ̃λ̃'.
 
         For a small change of it by a matrix Δ the criterion changes by tr(SΔ). Taken from ∂f/∂λ = 2Sλ, so
         that λ has to be invertible; a boundary is looked at from close by, where nothing cancels.
         """
-        phi = self._off_boundary(phi)
-        self._update(phi)
-        f = self.factorization
+        phi = self._off_boundary(self.checked(phi))
+        f = self.factorization(phi)
         by_group = f.gradient(self._degrees(reml) / f.r2, with_fixed=reml)
         slopes = []
         for t, lam in enumerate(self.factors(phi)):
@@ -225,18 +251,19 @@ class MarginalLikelihood:
             slopes.append(_covariance_slope(by_group[g, at, at], lam))
         return slopes
 
+    @one_thread()
     def log_r2_gradient(self, phi: np.ndarray) -> np.ndarray:
         """(d,) ∂ log r²/∂φ: how the profiled log σ̂² moves with the other parameters."""
-        self._update(phi)
-        f = self.factorization
+        f = self.factorization(phi)
         with_r2 = f.gradient(1.0 / f.r2, with_fixed=False)
         return self.pull_back(with_r2 - f.gradient(0.0, with_fixed=False))
 
+    @one_thread()
     def solution(self, phi: np.ndarray, *, reml: bool) -> Solution:
         """Everything at φ that an estimate reports, in the user's units."""
-        if not self._update(phi):
+        f, coordinates = self.factorization(phi), self.coordinates
+        if not f.positive_definite:
             raise FloatingPointError("the factorization broke down")
-        f, coordinates = self.factorization, self.coordinates
         u, z = f.solve()
         sigma = coordinates.scale * np.sqrt(f.r2 / self._degrees(reml))
         p = coordinates.p
@@ -253,7 +280,7 @@ class MarginalLikelihood:
         for array in (theta, *factors, *effects):
             array.flags.writeable = False
         return Solution(
-            criterion=self._criterion(reml),
+            criterion=self._criterion(f, reml),
             theta=theta,
             factors=factors,
             sigma=float(sigma),
@@ -262,10 +289,10 @@ class MarginalLikelihood:
             effects=tuple(effects),
         )
 
+    @one_thread()
     def conditional_covariances(self, phi: np.ndarray, *, sigma: float) -> tuple[np.ndarray, ...]:
         """(ℓ, k, k) for each term: Var(b_j | y, β, θ, σ) = σ²λP_jjλ', as lme4's ``condVar``."""
-        self._update(phi)
-        blocks = self.factorization.inverse_blocks()
+        blocks = self.factorization(phi).inverse_blocks()
         covariances = []
         for t, lam in enumerate(self._external_factors(phi)):
             g, start = self._place[t]
@@ -287,11 +314,11 @@ class MarginalLikelihood:
 
     def group_factors(self, phi: np.ndarray) -> np.ndarray:
         """φ (d,) → the groups' relative factors (G, k_max, k_max), the terms' blocks on their diagonals."""
-        return self.group_factors_many(np.asarray(phi, dtype=float)[None])[0]
+        return self.group_factors_many(self.checked(phi)[None])[0]
 
     def group_factors_many(self, phi: np.ndarray) -> np.ndarray:
         """(S, d) → (S, G, k_max, k_max)."""
-        k = self.factorization.k_max
+        phi, k = self.checked(phi, many=True), self.layout.k_max
         lam = np.zeros((len(phi), len(self.cross.groups), k, k))
         for t, (at, structure) in enumerate(self.blocks):
             g, start = self._place[t]
@@ -302,7 +329,7 @@ class MarginalLikelihood:
 
     def external_factors_many(self, phi: np.ndarray) -> list[np.ndarray]:
         """(S, d) → each term's λ (S, k, k) in the user's units."""
-        found = []
+        phi, found = self.checked(phi, many=True), []
         for t, (at, structure) in enumerate(self.blocks):
             lam = np.zeros((len(phi), structure.k, structure.k))
             for p, places in enumerate(structure.entries, start=at.start):
@@ -328,14 +355,19 @@ class MarginalLikelihood:
         low = self.nonnegative & (np.abs(phi) < PROBE * self.natural)
         return np.where(low, PROBE * self.natural, phi) if low.any() else phi
 
-    def _update(self, phi: np.ndarray) -> bool:
-        return self.factorization.update(self.group_factors(phi))
+    def _wrong(self, got: str) -> ModelError:
+        terms = zip(self.design.terms, self._structures, strict=True)
+        parts = ", ".join(f"{structure.size} for ({term.label})" for term, structure in terms)
+        return ModelError(
+            got,
+            expected=f"{self.size} numbers: {parts}; at many points, a row of them for each",
+            advice="model.fit().theta, which has them in this order",
+        )
 
     def _degrees(self, reml: bool) -> int:
         return self.cross.n - self.cross.p if reml else self.cross.n
 
-    def _criterion(self, reml: bool) -> float:
-        f = self.factorization
+    def _criterion(self, f: Factorization, reml: bool) -> float:
         return float(self._value(f.log_det_M, f.log_det_C, f.r2, reml))
 
     def _value(

@@ -5,7 +5,9 @@ large ones gain a quarter when the machine is idle, and all lose a factor of ten
 threads wait for each other by spinning. Chains and bootstraps make better use of the other cores.
 
 How many threads BLAS uses is one number for the whole process. So that threads of our own don't set it back
-under each other's feet, the first one in sets it and the last one out sets it back.
+under each other's feet, the first one in sets it and the last one out sets it back, whichever threads these
+are. threadpoolctl (from 3.8) lets a single thread change the number and ignores all others until that one
+gives it up or ends, so control is taken before each change and given up after it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 
 @contextmanager
@@ -41,16 +43,31 @@ class _Inside:
         with self._lock:
             self._count += 1
             if self._count == 1:
-                self._limit = _controller().limit(limits=1, user_api="blas")
+                with _in_control():
+                    self._limit = _controller().limit(limits=1, user_api="blas")
 
     def leave(self) -> None:
         with self._lock:
             self._count -= 1
             if self._count == 0:
-                self._limit.restore_original_limits()
+                with _in_control():
+                    self._limit.restore_original_limits()
 
 
 _inside = _Inside()
+
+
+@contextmanager
+def _in_control() -> Iterator[None]:
+    """A context in which this thread may set how many threads OpenBLAS uses."""
+    give_up = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if give_up is not None:
+        give_up(force=True)
+    try:
+        yield
+    finally:
+        if give_up is not None:
+            give_up()
 
 
 @cache

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, one_thread
 from bayesmm.predict.rows import Rows
 
 PIECE = 4_000_000
 """Numbers of rows that are worked on at a time (32 MB)."""
 
 
+@one_thread()
 def prediction_variance(
     likelihood: MarginalLikelihood,
     phi: np.ndarray,
@@ -61,9 +62,10 @@ def prediction_variance(
     >>> float(variance[0].round(12))  # (σ²/5 + σ²)/6 of the grand mean
     0.2
     """
-    if not likelihood.factorization.update(likelihood.group_factors(phi)):
+    f = likelihood.factorization(phi)
+    if not f.positive_definite:
         raise FloatingPointError("the factorization broke down")
-    G, k = len(likelihood.cross.groups), likelihood.factorization.k_max
+    G, k = len(likelihood.cross.groups), likelihood.layout.k_max
     p = likelihood.cross.p
     out = np.empty(len(rows))
     back = solve_triangular(likelihood.coordinates.R, np.eye(p)) if p else np.zeros((0, 0))
@@ -82,5 +84,5 @@ def prediction_variance(
             a[g, :, first : first + len(lam)] = scaled
             if new_effects:
                 extra += np.where(codes[g] < 0, np.einsum("ij,ij->i", scaled, scaled), 0.0)
-        out[at] = likelihood.factorization.quadratic_forms(codes, a, rows.X[at] @ back) + extra
+        out[at] = f.quadratic_forms(codes, a, rows.X[at] @ back) + extra
     return sigma**2 * out

@@ -95,7 +95,7 @@ def test_the_chain_of_nested_factors_is_found_however_the_formula_writes_it():
 
 
 def test_the_likelihood_can_be_evaluated_again_and_again():
-    """The workspace is overwritten by each update; no value may depend on what was there."""
+    """No value may depend on what was computed before."""
     likelihood = MarginalLikelihood(design("chain with slopes, crossed with slopes"))
     phi, other = points(likelihood)[1], points(likelihood)[0]
     first = likelihood.criterion_and_gradient(phi, reml=True)

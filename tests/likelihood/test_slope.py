@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from bayesmm.design import build_design
+from bayesmm.errors import ModelError
 from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
 from bayesmm.likelihood.dense import SMALL, factor, invert, last_row_solution
 from bayesmm.likelihood.packed import FIELDS, Extent, pack, unpack
 from bayesmm.likelihood.slope import log_density
-from bayesmm.likelihood.threads import one_thread
 from tests.designs import CASES, design
 from tests.likelihood.points import points
 
@@ -28,11 +27,12 @@ def prior(p: int) -> tuple[np.ndarray, np.ndarray]:
 
 def by_the_factorization(model: IntegratedLikelihood, phi: np.ndarray, log_sigma: float) -> np.ndarray:
     """(value, gradient in φ, derivative in log σ) from the pieces that fits are made of."""
-    likelihood, f = model.likelihood, model.likelihood.factorization
+    likelihood = model.likelihood
     cross, q = likelihood.cross, likelihood.layout.q_tail
     omega = np.exp(2 * log_sigma) / likelihood.coordinates.scale**2
     ridge, p = model.ridge, cross.p
-    assert f.update(likelihood.group_factors(phi), omega * ridge)
+    f = likelihood.factorization(phi, omega * ridge)
+    assert f.positive_definite
     by_phi = likelihood.pull_back(f.gradient(1 / omega, with_fixed=True))
     _, z = f.solve()
     L = f.fixed_factor()
@@ -118,7 +118,7 @@ def test_where_it_cannot_be_computed_the_gradient_is_zero(large: IntegratedLikel
 
 
 def test_a_point_of_the_wrong_length_is_refused(large: IntegratedLikelihood):
-    with pytest.raises(ValueError, match="reshape"):
+    with pytest.raises(ModelError, match=f"Expected: {large.size} numbers"):
         large.log_density(np.ones(large.size - 1), 0.0)
 
 
@@ -179,20 +179,3 @@ def test_a_matrix_that_is_not_positive_definite_is_told(m: int):
     K = np.eye(m)
     K[-1, -1] = -1.0
     assert not factor(K)
-
-
-def blas_threads() -> set[int]:
-    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
-
-
-def test_threads_of_our_own_do_not_set_blas_back_under_each_other():
-    """The first to enter leaves first: the second is still on one thread, and in the end all is as before."""
-    with threadpool_limits(limits=2, user_api="blas"):
-        before = blas_threads()
-        first, second = one_thread(), one_thread()
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert blas_threads() == {1}
-        second.__exit__(None, None, None)
-        assert blas_threads() == before

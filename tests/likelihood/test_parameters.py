@@ -1,0 +1,68 @@
+"""Variance parameters of a wrong length or kind are refused by every method that takes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bayesmm.errors import ModelError
+from bayesmm.estimate.optimise import minimise
+from bayesmm.likelihood import IntegratedLikelihood, LeaveOut, MarginalLikelihood
+from tests.designs import design
+
+WRONG = [[], [1.0] * 9, 0.5, [[0.5]], ["a", "b"], None]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_parameters_of_a_wrong_length_are_refused_wherever_they_go(wrong: object):
+    """One number too few or too many says so, with the terms that the numbers belong to."""
+    d = design("several bars on one factor")
+    likelihood = MarginalLikelihood(d)
+    p = d.p
+    integrated = IntegratedLikelihood(likelihood, np.zeros(p), np.eye(p))
+    many = [np.zeros(0), np.ones((2, 9)), 0.5, np.full(likelihood.size, 0.5), ["a", "b"], None]
+    rng = np.random.default_rng(1)
+    one_point = [
+        likelihood.internal,
+        likelihood.external,
+        likelihood.factors,
+        likelihood.group_factors,
+        likelihood.factorization,
+        lambda phi: likelihood.criterion(phi, reml=True),
+        lambda phi: likelihood.criterion_and_gradient(phi, reml=True),
+        lambda phi: likelihood.with_curvature(phi, reml=True),
+        lambda phi: likelihood.relative_sigma(phi, reml=True),
+        lambda phi: likelihood.covariance_slopes(phi, reml=True),
+        likelihood.log_r2_gradient,
+        lambda phi: likelihood.solution(phi, reml=True),
+        lambda phi: likelihood.conditional_covariances(phi, sigma=1.0),
+        lambda phi: integrated.log_density(phi, 0.0),
+        lambda phi: (
+            minimise(likelihood, reml=True, start=phi) if phi is not None else likelihood.factors(phi)
+        ),
+    ]
+    many_points = [
+        lambda phi: likelihood.criteria(phi, reml=True),
+        likelihood.group_factors_many,
+        likelihood.external_factors_many,
+        lambda phi: integrated.log_densities(phi, np.zeros(2)),
+        lambda phi: integrated.draw(phi, np.zeros(2), rng),
+        lambda phi: LeaveOut(integrated).log_densities(phi, np.zeros(2)),
+    ]
+    expected = rf"Expected: {likelihood.size} numbers: 1 for \(1 \| Subject\), 3 for"
+    for call in one_point:
+        with pytest.raises(ModelError, match=expected):
+            call(wrong)
+    for call in many_points:
+        with pytest.raises(ModelError, match=expected):
+            call(many[WRONG.index(wrong)])
+
+
+@pytest.mark.parametrize("wrong", [0.0, np.zeros(1), np.zeros((2, 1)), np.zeros(3)], ids=str)
+def test_sigma_is_one_number_for_each_point(wrong: object):
+    likelihood = MarginalLikelihood(design("one intercept"))
+    integrated = IntegratedLikelihood(likelihood, np.zeros(1), np.eye(1))
+    phi = np.ones((2, 1))
+    for call in (integrated.log_densities, LeaveOut(integrated).log_densities):
+        with pytest.raises(ModelError, match=r"Expected: \(2,\), one number for each point"):
+            call(phi, wrong)
