@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from bayesmm.equations.digits import data_numbers
-from bayesmm.equations.display import Section
 from bayesmm.equations.elision import elided
 from bayesmm.equations.filled import Values, filled_in
 from bayesmm.equations.matrix_equations import offset_vector
 from bayesmm.equations.notation import Notation, RandomNotation
+from bayesmm.equations.page import Section
 from bayesmm.equations.tree import (
     Equation,
     Expr,

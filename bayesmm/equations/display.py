@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from bayesmm.equations.tree import Equation, Phrase
-
-if TYPE_CHECKING:
-    from bayesmm.equations.symbol_table import Entry
-
-
-@dataclass(frozen=True)
-class Section:
-    """A title with equations under it, and sentences under these."""
-
-    title: str
-    equations: tuple[Equation, ...]
-    notes: tuple[Phrase, ...] = ()
+from bayesmm.equations.latex import display_latex, notebook_latex
+from bayesmm.equations.mathml import display_html, display_mathml
+from bayesmm.equations.page import Page
+from bayesmm.equations.unicode import display_text
 
 
 @dataclass(frozen=True)
-class Display:
+class Display(Page):
     """Sections of equations, with a table of their symbols if there is one.
 
     ``print(display)`` writes them in Unicode, at most 100 columns wide; a notebook shows MathML.
@@ -36,16 +26,9 @@ class Display:
       Reactionᵢⱼ = γ₀₀ + γ₁₀ Daysᵢⱼ + u₀ⱼ + u₁ⱼ Daysᵢⱼ + eᵢⱼ
     """
 
-    sections: tuple[Section, ...]
-    title: str = ""
-    facts: tuple[tuple[str, str], ...] = ()
-    entries: tuple[Entry, ...] = ()
-
     @property
     def text(self) -> str:
         """Unicode, at most 100 columns wide."""
-        from bayesmm.equations.unicode import display_text
-
         return display_text(self)
 
     @property
@@ -54,22 +37,16 @@ class Display:
 
         Names with letters beyond Latin and Greek need XeLaTeX or LuaLaTeX.
         """
-        from bayesmm.equations.latex import display_latex
-
         return display_latex(self)
 
     @property
     def mathml(self) -> str:
         """One ``<math>`` element of presentation MathML Core, with the titles between the equations."""
-        from bayesmm.equations.mathml import display_mathml
-
         return display_mathml(self)
 
     @property
     def html(self) -> str:
         """A ``<div>`` with titles, MathML and the table of symbols; it needs neither scripts nor styles."""
-        from bayesmm.equations.mathml import display_html
-
         return display_html(self)
 
     def __str__(self) -> str:
@@ -82,6 +59,4 @@ class Display:
         return self.html
 
     def _repr_latex_(self) -> str:
-        from bayesmm.equations.latex import notebook_latex
-
         return notebook_latex(self)

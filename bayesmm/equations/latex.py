@@ -6,7 +6,7 @@ import unicodedata
 from itertools import pairwise
 
 from bayesmm.equations.breaking import broken
-from bayesmm.equations.display import Display, Section
+from bayesmm.equations.page import Page, Section
 from bayesmm.equations.tree import (
     Call,
     Dots,
@@ -155,27 +155,27 @@ def section_latex(section: Section) -> str:
     return "\n".join(parts)
 
 
-def display_latex(display: Display) -> str:
+def display_latex(page: Page) -> str:
     """The whole display, for the body of a document."""
-    parts = [section_latex(section) for section in display.sections]
-    if display.entries:
-        parts.append(_table(display))
+    parts = [section_latex(section) for section in page.sections]
+    if page.entries:
+        parts.append(_table(page))
     return "\n\n".join(parts) + "\n"
 
 
-def notebook_latex(display: Display) -> str:
+def notebook_latex(page: Page) -> str:
     """All the equations as one piece of mathematics, for MathJax."""
     blocks = []
-    for section in display.sections:
+    for section in page.sections:
         rows = [row for equation in section.equations for row in equation_lines(equation)]
         blocks.append(rf"&\textbf{{{_plain(section.title)}}}" + " \\\\\n" + " \\\\\n".join(rows))
     return "$$\n\\begin{aligned}\n" + " \\\\[1em]\n".join(blocks) + "\n\\end{aligned}\n$$"
 
 
-def _table(display: Display) -> str:
-    valued = any(entry.value is not None for entry in display.entries)
+def _table(page: Page) -> str:
+    valued = any(entry.value is not None for entry in page.entries)
     rows = []
-    for entry in display.entries:
+    for entry in page.entries:
         cells = [f"${latex(entry.symbol)}$", rf"\texttt{{{escaped(entry.name)}}}"]
         if valued:
             cells.append("" if entry.value is None else f"${latex(entry.value)}$")

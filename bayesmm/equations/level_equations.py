@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bayesmm.equations.display import Section
 from bayesmm.equations.elision import elided
 from bayesmm.equations.filled import Values, filled_equation
 from bayesmm.equations.notation import VARIANCE, LevelEquation, Notation, RandomNotation
+from bayesmm.equations.page import Section
 from bayesmm.equations.tree import (
     ZERO,
     Dots,

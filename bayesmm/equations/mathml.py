@@ -6,7 +6,7 @@ import html
 from itertools import pairwise
 
 from bayesmm.equations.breaking import broken
-from bayesmm.equations.display import Display, Section
+from bayesmm.equations.page import Page, Section
 from bayesmm.equations.tree import (
     Call,
     Dots,
@@ -134,27 +134,27 @@ def section_mathml(section: Section) -> str:
     return _block(rows)
 
 
-def display_mathml(display: Display) -> str:
+def display_mathml(page: Page) -> str:
     """All equations as one ``<math>`` element, the titles of the sections between them."""
     rows = []
-    for section in display.sections:
+    for section in page.sections:
         title = f"<mtext style='font-weight: bold'>{html.escape(section.title)}</mtext>"
         rows.append(f"<mtr><mtd columnspan='3' style='{_LEFT_CELL}; {_ROW}'>{title}</mtd></mtr>")
         rows += [row for equation in section.equations for row in equation_rows(equation)]
     return _block("".join(rows))
 
 
-def display_html(display: Display) -> str:
+def display_html(page: Page) -> str:
     """Headings, equations, notes and the table of symbols."""
-    parts = [f"<h4>{html.escape(display.title)}</h4>"] if display.title else []
-    if display.facts:
-        parts.append(f"<table>{''.join(_fact(label, text) for label, text in display.facts)}</table>")
-    for section in display.sections:
+    parts = [f"<h4>{html.escape(page.title)}</h4>"] if page.title else []
+    if page.facts:
+        parts.append(f"<table>{''.join(_fact(label, text) for label, text in page.facts)}</table>")
+    for section in page.sections:
         parts.append(f"<h5>{html.escape(section.title)}</h5>")
         parts.append(f"<div style='overflow-x: auto'>{section_mathml(section)}</div>")
         parts += [f"<p>{phrase_html(note)}</p>" for note in section.notes]
-    if display.entries:
-        parts.append(f"<h5>Symbols</h5>{_table(display)}")
+    if page.entries:
+        parts.append(f"<h5>Symbols</h5>{_table(page)}")
     return f"<div>{''.join(parts)}</div>"
 
 
@@ -164,10 +164,10 @@ def _fact(label: str, text: str) -> str:
     )
 
 
-def _table(display: Display) -> str:
-    valued = any(entry.value is not None for entry in display.entries)
+def _table(page: Page) -> str:
+    valued = any(entry.value is not None for entry in page.entries)
     rows = []
-    for entry in display.entries:
+    for entry in page.entries:
         cells = [math(entry.symbol), html.escape(entry.name)]
         if valued:
             cells.append("" if entry.value is None else math(entry.value))

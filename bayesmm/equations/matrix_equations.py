@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bayesmm.equations.display import Section
 from bayesmm.equations.elision import elided
 from bayesmm.equations.filled import Values, filled_equation
 from bayesmm.equations.level_equations import covariance_matrix
 from bayesmm.equations.notation import VARIANCE, Notation, RandomNotation
+from bayesmm.equations.page import Section
 from bayesmm.equations.tree import (
     Call,
     Dots,

@@ -9,8 +9,8 @@ import numpy as np
 
 from bayesmm.design.naming import INTERCEPT, name_parameters
 from bayesmm.equations.digits import short_number
-from bayesmm.equations.display import Section
 from bayesmm.equations.notation import SIGMA, Notation
+from bayesmm.equations.page import Section
 from bayesmm.equations.tree import (
     Call,
     Dots,

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from bayesmm.equations.cluster_equation import cluster_section
 from bayesmm.equations.crossed import crossed_notation
-from bayesmm.equations.display import Display, Section
+from bayesmm.equations.display import Display
 from bayesmm.equations.filled import Values, filled_equation, values_of
 from bayesmm.equations.level_equations import level_sections, written_together
 from bayesmm.equations.matrix_equations import matrix_section
 from bayesmm.equations.nested import nested_notation
 from bayesmm.equations.notation import Frame, Notation
+from bayesmm.equations.page import Entry, Section
 from bayesmm.equations.prior_lines import prior_section
-from bayesmm.equations.symbol_table import Entry, symbol_entries
+from bayesmm.equations.symbol_table import symbol_entries
 from bayesmm.equations.unicode import inline, words_text
 from bayesmm.model import MixedModel
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,38 +17,9 @@ from bayesmm.equations.notation import (
     Notation,
     RandomNotation,
 )
+from bayesmm.equations.page import Entry
 from bayesmm.equations.parts import INTERCEPT, Part
-from bayesmm.equations.tree import Expr, Number, Phrase, Power, Symbol, evaluate
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the symbols table.
-
-    Attributes
-    ----------
-    symbol
-        The symbol.
-    kind
-        ``index``, ``response``, ``predictor``, ``coefficient``, ``level coefficient``, ``effect``, ``sd``,
-        ``covariance``, ``residual``, ``weight`` or ``offset``.
-    group
-        The grouping factor it belongs to; "" for the rows.
-    name
-        Its name in the data or in the results: a column, a coefficient in ``estimate.beta``, a column of
-        ``estimate.ranef[group]``, a parameter of the posterior.
-    meaning
-        The same in words, with other symbols among them.
-    value
-        Its number, where values are filled in and it has one.
-    """
-
-    symbol: Symbol
-    kind: str
-    group: str
-    name: str
-    meaning: Phrase
-    value: Number | None = None
+from bayesmm.equations.tree import Expr, Phrase, Power, Symbol, evaluate
 
 
 def symbol_entries(notation: Notation, values: Values | None) -> tuple[Entry, ...]:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bayesmm.equations.breaking import broken
-from bayesmm.equations.display import Display, Section
-from bayesmm.equations.symbol_table import Entry
+from bayesmm.equations.page import Entry, Page, Section
 from bayesmm.equations.tree import (
     Call,
     Dots,
@@ -180,20 +179,20 @@ def section_text(section: Section, width: int = WIDTH) -> str:
     return "\n".join([*wrapped(section.title, width), "", *rows, *([""] if notes else []), *notes])
 
 
-def display_text(display: Display, width: int = WIDTH) -> str:
-    """The whole display."""
+def display_text(page: Page, width: int = WIDTH) -> str:
+    """The whole page."""
     parts = []
-    if display.title:
-        parts.append(display.title)
-    if display.facts:
-        wide = max(len(label) for label, _ in display.facts) + INDENT + 2
+    if page.title:
+        parts.append(page.title)
+    if page.facts:
+        wide = max(len(label) for label, _ in page.facts) + INDENT + 2
         facts = (
-            wrapped(f"{label:<{wide - INDENT}}{text}", width, INDENT, wide) for label, text in display.facts
+            wrapped(f"{label:<{wide - INDENT}}{text}", width, INDENT, wide) for label, text in page.facts
         )
         parts.append("\n".join(line for lines in facts for line in lines))
-    parts += [section_text(section, width) for section in display.sections]
-    if display.entries:
-        parts.append("Symbols\n\n" + _table(display.entries, width))
+    parts += [section_text(section, width) for section in page.sections]
+    if page.entries:
+        parts.append("Symbols\n\n" + _table(page.entries, width))
     return "\n\n".join(parts)
 
 

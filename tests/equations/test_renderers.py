@@ -10,9 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bayesmm.equations.display import Display, Section
+from bayesmm.equations.display import Display
 from bayesmm.equations.latex import escaped, latex
 from bayesmm.equations.mathml import mathml
+from bayesmm.equations.page import Section
 from bayesmm.equations.tree import (
     Call,
     Dots,
