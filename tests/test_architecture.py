@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,20 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bayesmm"
 PAGE = ROOT / "docs" / "architecture.md"
 EVERYWHERE = {"errors", "sheet"}
+WHEN_USED = (
+    "arviz",
+    "arviz_base",
+    "arviz_plots",
+    "arviz_stats",
+    "jinja2",
+    "matplotlib",
+    "nutpie",
+    "pymc",
+    "pytensor",
+    "scipy.stats",
+    "xarray",
+)
+"""Loaded when they are used and not before."""
 
 
 def floors() -> dict[str, int]:
@@ -55,26 +71,52 @@ def test_imports_go_up_the_page_only(path: Path):
         assert order[room] < order[here], f"{here} (floor {order[here]}) imports {room} (floor {order[room]})"
 
 
+def loaded_by(code: str, *names: str) -> set[str]:
+    """Which of the modules a process of its own has loaded after some code."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys\n{code}\nprint('loaded:', *(set({names!r}) & sys.modules.keys()))",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
 def test_importing_the_package_loads_nothing_heavy():
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, bayesmm; "
-        "print(sorted({'pymc', 'arviz', 'matplotlib', 'nutpie', 'pandas', 'formulae'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert not loaded_by("import bayesmm", "numpy", "pandas", "formulae", "numba", *WHEN_USED)
 
 
-def test_a_fit_loads_neither_pymc_nor_arviz_nor_matplotlib():
-    import subprocess
-    import sys
+FIT = """
+import bayesmm as bmm
+estimate = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff")).fit()
+estimate.summary(), estimate.profile("sigma").interval()
+"""
+SAMPLE = """
+import bayesmm as bmm
+posterior = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff")).sample(random_seed=1)
+print(posterior)
+"""
+HELP = """
+import bayesmm.cli
+sys.argv = ["bayesmm", "--help"]
+try:
+    bayesmm.cli.main()
+except SystemExit as left:
+    assert left.code == 0
+"""
 
-    code = (
-        "import sys, bayesmm as bmm; "
-        "bmm.Model('Yield ~ 1 + (1 | Batch)', bmm.load_data('Dyestuff')).fit().summary(); "
-        "print(sorted({'pymc', 'arviz', 'matplotlib', 'nutpie'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+
+def test_a_fit_loads_nothing_that_it_does_not_use():
+    assert not loaded_by(FIT, *WHEN_USED)
+
+
+def test_the_marginal_sampler_needs_neither_pymc_nor_pictures():
+    assert not loaded_by(SAMPLE, "pymc", "pytensor", "nutpie", "matplotlib", "jinja2", "arviz_plots")
+
+
+def test_the_command_lines_help_loads_nothing_heavy():
+    assert not loaded_by(HELP, "numpy", "pandas", "formulae", "numba", *WHEN_USED)

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 import bayesmm
-from bayesmm.cli.render import show
 from bayesmm.errors import BayesmmError, DesignNotice, FileError
 
 app = typer.Typer(
@@ -71,6 +69,10 @@ def run(
     report: Path | None = None,
 ) -> None:
     """Model, estimate and, if asked for, posterior and comparison: printed, and written where asked for."""
+    from rich.console import Console
+
+    from bayesmm.cli.render import show
+
     console = Console(width=None if sys.stdout.isatty() else 110)
     folder = None if output is None else _folder(output)
     if report is not None:
