@@ -202,7 +202,7 @@ def _terms(
                 advice=near_matches(key, known),
             )
     for term in terms:
-        _check_term(term, terms, len(data))
+        _check_term(term, terms)
     return tuple(sorted(terms, key=lambda term: -len(term.factor)))
 
 
@@ -213,12 +213,6 @@ def _checked_factor(bar: Bar, data: pd.DataFrame) -> Factor:
             f"the grouping factor '{factor.name}' has one level, {factor.labels[0]!r}",
             expected="at least two levels; some five or more to learn a variance",
             advice=f"drop ({bar.label}), or check the filter that made the data",
-        )
-    if len(factor) >= len(data):
-        raise DataError(
-            f"the grouping factor '{factor.name}' has {len(factor)} levels in {len(data)} rows",
-            expected="fewer levels than rows, or its effects can't be told from the residuals",
-            advice="a coarser grouping factor",
         )
     return factor
 
@@ -236,15 +230,7 @@ def _structure(bar: Bar, k: int, covariance: Mapping[str, str]) -> Covariance:
     return STRUCTURES[name](k)
 
 
-def _check_term(term: RandomTerm, terms: list[RandomTerm], n: int) -> None:
-    size = term.k * len(term.factor)
-    if term.covariance.correlated and size >= n:
-        raise DataError(
-            f"({term.label}) has {term.k} columns × {len(term.factor)} levels = {size} random effects and "
-            f"{n} rows",
-            expected="fewer random effects than rows, or the variances can't be told apart",
-            advice=f"a simpler term, such as (1 | {term.group}), or || for uncorrelated effects",
-        )
+def _check_term(term: RandomTerm, terms: list[RandomTerm]) -> None:
     zero = np.flatnonzero(~term.Xi.any(axis=0))
     if len(zero):
         raise DataError(

@@ -8,11 +8,10 @@ import numpy as np
 
 from bayesmm.design import Design
 from bayesmm.estimate.optimise import Optimum
+from bayesmm.likelihood.exact_fit import CAUSE, REMEDY, VANISHED
 
 DECREASE = 1e-6
 """Deviance units that a converged optimum may still be above its Newton step's end."""
-VANISHED = 1e-6
-"""A residual sd, relative to that of a fit without random effects, below which rounding is all there is."""
 SINGULAR = 1e-4
 """A relative standard deviation (units of σ, columns of size one) that counts as zero, as in lme4."""
 
@@ -119,10 +118,7 @@ def certify(
             "No estimate: the residual sd went to zero, and with it the digits of everything else "
             f"(it is {optimum.relative_sigma:.1e} of the sd that the fixed effects leave)."
         )
-        advice.append(
-            "The random effects explain the response exactly, or all but; look for a group with one value a "
-            "level."
-        )
+        advice.append(f"{CAUSE[0].upper()}{CAUSE[1:]}; {REMEDY}.")
     elif decrease > DECREASE:
         verdict = f"Not converged: the criterion could still fall by about {decrease:.1e}."
         advice.append("Rescale or centre predictors of very different size, or simplify the random effects.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayesmm.design.identification import check_identified
 from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import certify
 from bayesmm.estimate.estimate import Estimate
@@ -28,11 +29,14 @@ def fit(model: MixedModel, *, reml: bool = True, likelihood: MarginalLikelihood 
     ------
     ModelError
         If ``reml`` is neither True nor False.
+    DataError
+        If a term has as many random effects as there are rows.
     """
     if not isinstance(reml, bool | np.bool_):
         raise ModelError(
             f"reml is {reml!r}", expected="True or False", advice="reml=False for ML, reml=True for REML"
         )
+    check_identified(model.design)
     likelihood = likelihood or MarginalLikelihood(model.design)
     with one_thread():
         optimum = minimise(likelihood, reml=reml)

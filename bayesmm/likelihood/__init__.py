@@ -1,6 +1,7 @@
 """The exact Gaussian marginal likelihood: one blocked factorization, its value and its gradient."""
 
 from bayesmm.likelihood.blocks import describe_blocks
+from bayesmm.likelihood.exact_fit import explains_exactly
 from bayesmm.likelihood.factorization import Factorization
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 from bayesmm.likelihood.layout import Layout, layout_of
@@ -17,6 +18,7 @@ __all__ = [
     "MarginalLikelihood",
     "Solution",
     "describe_blocks",
+    "explains_exactly",
     "layout_of",
     "one_thread",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmm.design import Design
+from bayesmm.design.identification import unidentified
 from bayesmm.design.naming import OBS, SAMPLE_DIMS, name_parameters, posterior_name
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
@@ -143,4 +144,7 @@ def tree_attributes(model: MixedModel, method: str, seed: int | None) -> dict[st
         "priors": json.dumps({name: str(prior) for name, prior in model.priors.items()}),
         "intercept_prior": "centred" if name_parameters(design).has_intercept and design.p > 1 else "raw",
     }
+    only_priors = unidentified(design)
+    if only_priors:
+        attributes["unidentified"] = json.dumps(only_priors)
     return attributes if seed is None else attributes | {"seed": seed}

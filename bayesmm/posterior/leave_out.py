@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 FEWEST = 100
 """Draws below which the tail of importance weights can't be told."""
+FEW = 0.01
+"""The share of draws that may be left out since a density has no digits there, as where σ is all but zero."""
 THINNED = 1000
 """Draws that are taken of a model for which all of them would take long."""
 LONG = 2e10
@@ -91,10 +93,12 @@ def _integrated(
     factors = [arrays.factor(t, everything) / sigma[:, None, None] for t in range(len(names.terms))]
     values = sets.log_densities(likelihood.internal_many(factors), np.log(sigma), cores=os.cpu_count() or 1)
     dim = OBS if unit is None else f"{posterior_name(unit)}__factor_dim"
-    _check_finite(values, names.coords[dim], unit)
-    shape = tuple(some.sizes[d] for d in SAMPLE_DIMS)
+    values = values.reshape(*(some.sizes[d] for d in SAMPLE_DIMS), -1)
+    known = np.isfinite(values).all(axis=(0, 2))
+    if np.mean(known) < 1 - FEW:
+        _check_finite(values, names.coords[dim], unit)
     coords = {d: some.coords[d].to_numpy() for d in SAMPLE_DIMS} | {dim: names.coords[dim]}
-    return xr.DataArray(values.reshape(*shape, -1), dims=(*SAMPLE_DIMS, dim), coords=coords)
+    return xr.DataArray(values, dims=(*SAMPLE_DIMS, dim), coords=coords).isel(draw=known)
 
 
 def _conditional(
@@ -191,7 +195,7 @@ def _check_draws(draws: Any, kept: xr.Dataset) -> None:
 
 
 def _check_finite(values: np.ndarray, labels: np.ndarray, unit: str | None) -> None:
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=0))
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=(0, 1)))
     if len(bad):
         which = f"row {labels[bad[0]]}" if unit is None else f"'{labels[bad[0]]}' of '{unit}'"
         raise ModelError(

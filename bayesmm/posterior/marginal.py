@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmm.likelihood import MarginalLikelihood
-from bayesmm.model import MixedModel
 from bayesmm.posterior.certificate import weights_are_even
 from bayesmm.posterior.effects import Sink
 from bayesmm.posterior.importance import (
@@ -147,13 +145,11 @@ class _Fitted:
 
 
 def run_marginal(
-    model: MixedModel,
-    likelihood: MarginalLikelihood,
+    target: MarginalTarget,
     *,
     draws: int,
     chains: int,
     seed: int,
-    cores: int,
     sink: Callable[[], Sink],
     progressbar: bool,
 ) -> MarginalDraws:
@@ -178,7 +174,6 @@ def run_marginal(
         clock = time.perf_counter()
 
     rng = np.random.default_rng(seed)
-    target = MarginalTarget(model, likelihood, cores)
     with Progress(chains * (draws + SKIP), "mode", show=progressbar) as progress:
         target.check_start()
         starts = target.scales.start[None] if _dear(target) else target.scales.starts

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from bayesmm.likelihood import MarginalLikelihood
-from bayesmm.model import MixedModel
 from bayesmm.posterior.effects import Sink
 from bayesmm.posterior.importance import find_modes
 from bayesmm.posterior.marginal import CHUNK, named_draws
@@ -30,14 +28,12 @@ class NotFinite(ArithmeticError):
 
 
 def run_marginal_nuts(
-    model: MixedModel,
-    likelihood: MarginalLikelihood,
+    target: MarginalTarget,
     *,
     draws: int,
     tune: int,
     chains: int,
     seed: int,
-    cores: int,
     target_accept: float,
     sink: Callable[[], Sink],
     progressbar: bool,
@@ -50,7 +46,6 @@ def run_marginal_nuts(
         If no chain finds a point to start from.
     """
     start = time.perf_counter()
-    target = MarginalTarget(model, likelihood, cores)
     target.check_start()
     centre, covariance = find_modes(target.with_gradient, target.scales.start[None], target.scales.width)[0]
     root = np.linalg.cholesky(covariance)
@@ -61,15 +56,15 @@ def run_marginal_nuts(
         draws=draws,
         tune=tune,
         chains=chains,
-        cores=cores,
+        cores=target.cores,
         seed=seed,
         target_accept=target_accept,
         progress_bar=progressbar,
     )
     sampled = time.perf_counter()
-    rng = np.random.default_rng([seed, 1])
-    effects, beta = sink(), np.empty((chains, draws, model.design.p))
-    stretch = max(1, int(CHUNK / max(model.design.q, 1) / chains))
+    rng, design = np.random.default_rng([seed, 1]), target.scales.model.design
+    effects, beta = sink(), np.empty((chains, draws, design.p))
+    stretch = max(1, int(CHUNK / max(design.q, 1) / chains))
     for first in range(0, draws, stretch):
         at = slice(first, min(first + stretch, draws))
         size = at.stop - first

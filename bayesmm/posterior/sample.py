@@ -20,6 +20,7 @@ from bayesmm.posterior.nuts import Draws, run_nuts
 from bayesmm.posterior.posterior import Posterior
 from bayesmm.posterior.scales import not_normal
 from bayesmm.posterior.seed import seed_of
+from bayesmm.posterior.target import MarginalTarget
 
 METHODS = ("auto", "marginal", "marginal-nuts", "nuts")
 MOST_PARAMETERS = 12
@@ -81,7 +82,8 @@ def sample(
     Raises
     ------
     ModelError
-        If an option can't be, or no chain finds a point to start from.
+        If an option can't be, there is no posterior since the random effects explain the response exactly, or
+        no chain finds a point to start from.
 
     Examples
     --------
@@ -114,6 +116,10 @@ def sample(
             expected="normal priors on all coefficients: with any other, they don't integrate out exactly",
             advice="method='auto' or 'nuts'",
         )
+    target = MarginalTarget(
+        model, likelihood or MarginalLikelihood(model.design), cores or os.cpu_count() or 1
+    )
+    target.check_proper()
     if method == "nuts" or note is not None:
         if effects == "summary":
             raise ModelError(
@@ -124,24 +130,20 @@ def sample(
         drawn = run_nuts(model, cores=cores, **common, **nuts)
         return _posterior(model, drawn, "nuts", seed, nuts, note)
     kept = _kept_effects(model, effects, chains * draws)
-    common |= {
-        "likelihood": likelihood or MarginalLikelihood(model.design),
-        "cores": cores or os.cpu_count() or 1,
-        "sink": lambda: kept(model.design.terms, chains, draws),
-    }
+    common |= {"sink": lambda: kept(model.design.terms, chains, draws)}
     with one_thread():
         if method != "marginal-nuts":
-            size = sum(term.covariance.size for term in model.design.terms) + 1
-            if size <= MOST_PARAMETERS:
-                found = run_marginal(model, **common)
+            if target.size <= MOST_PARAMETERS:
+                found = run_marginal(target, **common)
                 if found.trusted:
                     return _posterior(model, found, "marginal", seed, found.attributes)
                 note = f"the weights of importance proposals can't be trusted (k̂ {found.khat:.2f})"
             else:
                 note = (
-                    f"{size} variance parameters are more than the {MOST_PARAMETERS} for which proposals do"
+                    f"{target.size} variance parameters are more than the {MOST_PARAMETERS} for which "
+                    "proposals do"
                 )
-        drawn = run_marginal_nuts(model, **common, **nuts)
+        drawn = run_marginal_nuts(target, **common, **nuts)
     return _posterior(model, drawn, "marginal-nuts", seed, nuts, note)
 
 

@@ -29,7 +29,7 @@ def posterior_sheet(data: xr.DataTree, summary: pd.DataFrame, certificate: Certi
         title="Posterior of a linear mixed model",
         facts=tuple(_facts(data)),
         tables=(Table("Parameters", _as_text(pd.DataFrame(summary))), _prior_table(data)),
-        notes=(certificate.verdict, *certificate.advice),
+        notes=(certificate.verdict, *certificate.advice, *json.loads(data.attrs.get("unidentified", "[]"))),
     )
 
 

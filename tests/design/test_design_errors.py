@@ -146,20 +146,6 @@ CASES: dict[str, tuple[str, Change, Mapping[str, Any], type[BayesmmError], list[
         DataError,
         ["'g' has one level, 'only'", "at least two", "drop (1 | g)"],
     ),
-    "as many levels as rows": (
-        "y ~ x + (1 | g)",
-        put(g=np.arange(60)),
-        {},
-        DataError,
-        ["'g' has 60 levels in 60 rows", "fewer levels", "coarser"],
-    ),
-    "as many correlated effects as rows": (
-        "y ~ x + (x + z | g)",
-        put(g=np.arange(60) // 3),
-        {},
-        DataError,
-        ["(x + z | g) has 3 columns × 20 levels = 60 random effects and 60 rows", "||", "(1 | g)"],
-    ),
     "a column twice among a group's effects": (
         "y ~ x + (x | g) + (x + z | g)",
         same,
@@ -359,3 +345,23 @@ def test_what_is_missing_is_said_of_the_weights_where_they_are_what_is_missing(f
     with pytest.raises(DataError) as error:
         Model("y ~ x + (1 | g)", frame, weights=np.full(60, np.nan))
     assert "weights" in error.value.advice
+
+
+@pytest.mark.parametrize(
+    ("formula", "g", "words"),
+    [
+        ("y ~ x + (1 | g)", np.arange(60), ["'g' has 60 levels in 60 rows", "fewer levels", "coarser"]),
+        (
+            "y ~ x + (x + z | g)",
+            np.arange(60) // 3,
+            ["(x + z | g) has 3 columns × 20 levels = 60 random effects and 60 rows", "||", "(1 | g)"],
+        ),
+    ],
+)
+def test_as_many_effects_as_rows_have_no_estimate_and_it_says_that_they_can_be_sampled(
+    frame: pd.DataFrame, formula: str, g: np.ndarray, words: list[str]
+):
+    model = Model(formula, frame.assign(g=g))
+    with pytest.raises(DataError) as error:
+        model.fit()
+    assert [word for word in [*words, "model.sample()"] if word not in str(error.value)] == []
