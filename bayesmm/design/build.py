@@ -14,6 +14,7 @@ from bayesmm.design.columns import Columns, evaluate_columns, evaluate_response
 from bayesmm.design.design import Design
 from bayesmm.design.factor import Factor, factor_from
 from bayesmm.design.frame import aligned, as_frame, check_known, complete_frame
+from bayesmm.design.lookup import Names
 from bayesmm.design.random_term import RandomTerm
 from bayesmm.design.rank import aliased_columns
 from bayesmm.errors import DataError, DesignNotice, ModelError, near_matches
@@ -44,7 +45,8 @@ def build_design(
     offset
         A column name or n numbers, added to the linear predictor.
     namespace
-        Functions that the formula may call by name.
+        Functions and values that the formula may use by name, besides those it knows and the variables that
+        stand where the model is made.
 
     Raises
     ------
@@ -55,19 +57,20 @@ def build_design(
     ModelError
         If an option names nothing.
     """
+    names = Names.of(namespace)
     parsed = parse_formula(formula)
     table = as_frame(data)
-    variables = check_known(table, parsed.variables, also=namespace or ())
+    variables = check_known(table, parsed.variables, also=names.known(parsed.variables))
     _check_names(variables)
     extra = {"weights": aligned(weights, "weights", table), "offset": aligned(offset, "offset", table)}
     frame = complete_frame(table, variables, extra)
-    y = _response(parsed, frame.data, namespace)
+    y = _response(parsed, frame.data, names)
     used_weights, used_offset = (None if v is None else v[frame.rows] for v in extra.values())
     _check_weights(used_weights)
-    fixed, aliased = _fixed(parsed, frame.data, namespace)
+    fixed, aliased = _fixed(parsed, frame.data, names)
     if fixed.offset is not None:
         used_offset = fixed.offset if used_offset is None else used_offset + fixed.offset
-    terms = _terms(parsed, frame.data, namespace, _checked_covariance(covariance))
+    terms = _terms(parsed, frame.data, names, _checked_covariance(covariance))
     if parsed.levels is not None:
         _check_constant_within(parsed.levels, frame.data, terms)
     for array in (y, used_weights, used_offset):
@@ -107,11 +110,11 @@ def _checked_covariance(covariance: Any) -> dict[str, str]:
     return dict(covariance)
 
 
-def _response(formula: Formula, data: pd.DataFrame, namespace: Mapping[str, Any] | None) -> np.ndarray:
+def _response(formula: Formula, data: pd.DataFrame, names: Names) -> np.ndarray:
     name = formula.response
     if name in data.columns and not pd.api.types.is_numeric_dtype(data[name].dtype):
         raise _not_numeric(name, str(data[name].dtype))
-    values = np.asarray(evaluate_response(name, data, namespace))
+    values = np.asarray(evaluate_response(name, data, names))
     if values.ndim != 1 or values.dtype.kind not in "iuf":
         raise _not_numeric(name, "boolean" if values.dtype.kind == "b" else "not one number a row")
     y = values.astype(float)
@@ -148,11 +151,9 @@ def _check_weights(weights: np.ndarray | None) -> None:
         )
 
 
-def _fixed(
-    formula: Formula, data: pd.DataFrame, namespace: Mapping[str, Any] | None
-) -> tuple[Columns, tuple[str, ...]]:
+def _fixed(formula: Formula, data: pd.DataFrame, names: Names) -> tuple[Columns, tuple[str, ...]]:
     """X with its aliased columns dropped, and their names."""
-    columns = evaluate_columns(formula.fixed, data, namespace)
+    columns = evaluate_columns(formula.fixed, data, names)
     if columns.lost:
         warnings.warn(
             f"{', '.join(map(repr, columns.lost))} makes no column of X: a factor with one level",
@@ -181,7 +182,7 @@ def _fixed(
 def _terms(
     formula: Formula,
     data: pd.DataFrame,
-    namespace: Mapping[str, Any] | None,
+    names: Names,
     covariance: dict[str, str],
 ) -> tuple[RandomTerm, ...]:
     """The random terms, by falling number of levels; terms of one group share one Factor."""
@@ -190,7 +191,7 @@ def _terms(
     for bar in formula.bars:
         if bar.group not in factors:
             factors[bar.group] = _checked_factor(bar, data)
-        recipe = evaluate_columns(bar.expr, data, namespace)
+        recipe = evaluate_columns(bar.expr, data, names)
         structure = _structure(bar, len(recipe.names), covariance)
         terms.append(RandomTerm(bar.label, factors[bar.group], recipe, structure))
     known = {key for bar in formula.bars for key in (bar.group_name, bar.label)}
@@ -207,6 +208,7 @@ def _terms(
 
 
 def _checked_factor(bar: Bar, data: pd.DataFrame) -> Factor:
+    check_known(data, bar.group)
     factor = factor_from(data, bar.group)
     if len(factor) < 2:
         raise DataError(

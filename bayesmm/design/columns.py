@@ -1,43 +1,29 @@
 """The columns of a model matrix, and the recipe that rebuilds them on other data.
 
-Parsing and evaluating the expressions is formulae's work. What is added here: terms in order of their
-degree (main effects before interactions, as R does), names and the columns that belong to each term, the
-offset set apart, and errors that name the column at fault.
+The algebra of terms, the choice between a factor's contrasts and its indicators, and products of columns are
+formulae's work; expressions get their meaning in ``evaluation`` and ``component``. What is added here: terms
+in order of their degree (main effects before interactions, as R does), names and the columns that belong to
+each term, the offset set apart, and errors that name the column at fault.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from formulae.categorical import ContrastMatrix
-from formulae.environment import Environment, VarLookupDict
-from formulae.matrices import CommonEffectsMatrix, DesignMatrices
-from formulae.model_description import model_description
 from formulae.terms.terms import Intercept, Term
-from formulae.transforms import TRANSFORMS
+from formulae.transforms import Proportion
 
+from bayesmm.design.codings import Treatment
+from bayesmm.design.component import Component
+from bayesmm.design.lookup import Names
 from bayesmm.errors import BayesmmError, DataError
-
-NAMESPACE: dict[str, Any] = {
-    "np": np,
-    "abs": np.abs,
-    "exp": np.exp,
-    "expm1": np.expm1,
-    "factor": TRANSFORMS["C"],
-    "log": np.log,
-    "log10": np.log10,
-    "log1p": np.log1p,
-    "log2": np.log2,
-    "sqrt": np.sqrt,
-}
-"""What an expression may call besides formulae's own transforms (scale, center, poly, bs, …)."""
+from bayesmm.formula.expressions import read_terms, response_part
+from bayesmm.formula.piece import Piece
 
 
 @dataclass(frozen=True)
@@ -77,11 +63,13 @@ class Columns:
     offset
         (n,), the sum of the ``offset(...)`` terms; None if there are none.
     references
-        Factor name → reference level, for each factor coded by contrasts.
+        Factor name → reference level, for each factor with treatment contrasts.
+    codings
+        Factor name → name of its coding, for each factor with other contrasts.
     lost
         Terms that make no column, such as a factor of one level coded by contrasts.
-    known_names
-        Names that the expression may use besides columns of the data.
+    variables
+        The columns of the data that the expression uses.
     """
 
     text: str
@@ -90,9 +78,10 @@ class Columns:
     terms: tuple[TermColumns, ...]
     offset: np.ndarray | None
     references: Mapping[str, str]
+    codings: Mapping[str, str]
     lost: tuple[str, ...]
-    known_names: frozenset[str]
-    _evaluated: CommonEffectsMatrix | None
+    variables: frozenset[str]
+    _recipe: tuple[Intercept | Term, ...]
     _kept: tuple[int, ...] | None = None
 
     def evaluate(self, data: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
@@ -111,17 +100,15 @@ class Columns:
         Raises
         ------
         DataError
-            If a column is missing, or a factor has a level that was not seen.
+            If a column is missing, a factor has a level that was not seen, or a part of the expression
+            looks at other rows than its own in a way that can't be remembered.
         """
-        if self._evaluated is None:
-            return np.zeros((len(data), 0)), None
+        for component in _components(self._recipe):
+            if not component.row_wise:
+                raise _not_row_wise(component)
         with explained(self.text):
-            rebuilt = self._evaluated.evaluate_new_data(data)
-            pieces = [
-                np.asarray(rebuilt.design_matrix[:, rebuilt.slices[name]], dtype=float)
-                for name in self._evaluated.terms
-            ]
-        matrix, offset = _split_offset(self._evaluated, pieces, len(data))
+            pieces = [_as_matrix(term.eval_new_data(data)) for term in self._recipe]
+        matrix, offset = _split_offset(self._recipe, pieces, len(data))
         return (matrix if self._kept is None else matrix[:, list(self._kept)]), offset
 
     def without(self, positions: Sequence[int]) -> Columns:
@@ -147,7 +134,7 @@ class Columns:
         )
 
 
-def evaluate_columns(text: str, data: pd.DataFrame, namespace: Mapping[str, Any] | None = None) -> Columns:
+def evaluate_columns(text: str, data: pd.DataFrame, names: Names) -> Columns:
     """Evaluate the right-hand side of a formula, such as ``"1 + x * cond"``, on complete rows of data.
 
     Raises
@@ -156,90 +143,91 @@ def evaluate_columns(text: str, data: pd.DataFrame, namespace: Mapping[str, Any]
         If the expression can't be evaluated, or gives a value that is not finite.
     """
     with explained(text):
-        description = model_description(text)
-        description.common_terms.sort(key=_degree)
-        _part(description.common_terms)
-        evaluated = DesignMatrices(description, data, _environment(namespace)).common
-    if evaluated is None:
-        empty = np.zeros((len(data), 0))
-        return Columns(text, (), empty, (), None, {}, (), frozenset(namespace or ()), None)
-    pieces = [_as_matrix(term.data) for term in evaluated.terms.values()]
-    matrix, offset = _split_offset(evaluated, pieces, len(data))
+        model = read_terms(Piece.of(text))
+        model.common_terms = sorted(
+            (term for term in model.common_terms if isinstance(term, Intercept | Term)), key=_degree
+        )
+        for term in model.common_terms:
+            if isinstance(term, Term):
+                # Variables of its own for each term: a/b codes a in "a" otherwise than in "a:b".
+                term.components = [Component(part, names, data) for part in term.components]
+        model.eval(data, None)
+    recipe = tuple(model.common_terms)
+    pieces = [_as_matrix(term.data) for term in recipe]
+    matrix, offset = _split_offset(recipe, pieces, len(data))
     matrix.flags.writeable = False
-    names: list[str] = []
+    columns: list[str] = []
     terms = []
-    references: dict[str, str] = {}
     lost: list[str] = []
-    for term, piece in zip(evaluated.terms.values(), pieces, strict=True):
+    for term, piece in zip(recipe, pieces, strict=True):
         if term.kind == "offset":
             continue
         if piece.shape[1] == 0:
             lost.append(term.name)
             continue
-        positions = tuple(range(len(names), len(names) + piece.shape[1]))
-        names += list(term.labels)
+        positions = tuple(range(len(columns), len(columns) + piece.shape[1]))
+        columns += list(term.labels)
         terms.append(TermColumns(term.name, positions, _levels(term, piece.shape[1])))
-        references.update(_references(term))
-    check_finite(names, matrix)
-    known = frozenset(namespace or ())
+    check_finite(columns, matrix)
+    for term in recipe:
+        term.data = None
+    components = _components(recipe)
+    for component in components:
+        component.forget()
     return Columns(
-        text, tuple(names), matrix, tuple(terms), offset, references, tuple(lost), known, evaluated
+        text=text,
+        names=tuple(columns),
+        matrix=matrix,
+        terms=tuple(terms),
+        offset=offset,
+        references={c.name: ref for c in components if (ref := _reference(c)) is not None},
+        codings={c.name: c.coding.name for c in components if not isinstance(c.coding, Treatment | None)},
+        lost=tuple(lost),
+        variables=frozenset().union(*(component.columns for component in components)),
+        _recipe=recipe,
     )
 
 
-def _part(terms: Sequence[Any]) -> None:
-    """Give each term variables of its own: ``a/b`` would else code a in ``a`` as in ``a:b``, in name only."""
-    for term in terms:
-        if hasattr(term, "components"):
-            term.components = copy.deepcopy(term.components)
-
-
-def evaluate_response(
-    text: str, data: pd.DataFrame, namespace: Mapping[str, Any] | None = None
-) -> np.ndarray:
+def evaluate_response(text: str, data: pd.DataFrame, names: Names) -> np.ndarray:
     """Evaluate the left-hand side of a formula: whatever array it gives, of n rows."""
     with explained(text):
-        description = model_description(f"{text} ~ 1")
-        return DesignMatrices(description, data, _environment(namespace)).response.design_matrix
+        response = Component(response_part(Piece.of(text)), names, data)
+        values = response.node(data)
+        if isinstance(values, Proportion):
+            return values.eval()
+        if response.reference is not None:
+            return np.where(values == response.reference, 1, 0)
+        return np.asarray(values)
+
+
+def _components(recipe: Sequence[Intercept | Term]) -> list[Component]:
+    return [component for term in recipe if isinstance(term, Term) for component in term.components]
+
+
+def _not_row_wise(component: Component) -> DataError:
+    return DataError(
+        f"'{component.written}' looks at other rows than its own, so that new data would give it another "
+        "meaning than it had in the fit",
+        expected="for predictions, functions of each row alone, or those whose state is remembered: mean, "
+        "sd, min, max, scale, center, poly, ns, bs, cut, …",
+        advice=f"write it with mean(x), sd(x), …, or make a column of '{component.written}' beforehand",
+    )
 
 
 @contextlib.contextmanager
 def explained(text: str) -> Iterator[None]:
-    """Turn what formulae raises while it evaluates ``text`` into a DataError; keep its prints to itself."""
+    """Turn what functions raise while they evaluate ``text`` into a DataError."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             yield
     except BayesmmError:
         raise
-    except KeyError as error:
-        raise DataError(
-            f"'{text}' uses {error.args[0]!r}, which is neither a column nor a known function",
-            expected="columns of the data, formulae's transforms, and log, exp, sqrt, factor, np.…",
-            advice="make the column beforehand, or pass your function in namespace={...}",
-        ) from error
     except Exception as error:
         raise DataError(
             f"'{text}' could not be evaluated: {str(error).rstrip('.')}",
             expected="an expression that gives a number or a level for every row",
             advice="check the columns' types, or make the column beforehand",
         ) from error
-
-
-class _Lookup(VarLookupDict):
-    """The names of a formula, the user's before ours; in a pickle only the user's are written."""
-
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
-        super().__init__([dict(namespace), NAMESPACE])
-
-    def __reduce__(self) -> tuple[type[_Lookup], tuple[dict[str, Any]]]:
-        return _Lookup, (self._dicts[1],)
-
-    def __deepcopy__(self, memo: object) -> _Lookup:
-        return self  # nothing writes to it
-
-
-def _environment(namespace: Mapping[str, Any] | None) -> Environment:
-    return Environment([_Lookup(namespace or {})])
 
 
 def _degree(term: object) -> int:
@@ -252,9 +240,9 @@ def _as_matrix(values: np.ndarray) -> np.ndarray:
 
 
 def _split_offset(
-    evaluated: CommonEffectsMatrix, pieces: list[np.ndarray], n: int
+    recipe: Sequence[Intercept | Term], pieces: list[np.ndarray], n: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    kinds = [term.kind for term in evaluated.terms.values()]
+    kinds = [term.kind for term in recipe]
     columns = [piece for piece, kind in zip(pieces, kinds, strict=True) if kind != "offset"]
     offsets = [piece[:, 0] for piece, kind in zip(pieces, kinds, strict=True) if kind == "offset"]
     matrix = np.column_stack(columns) if columns else np.zeros((n, 0))
@@ -270,16 +258,12 @@ def _levels(term: Any, width: int) -> tuple[str, ...] | None:
     return None if width == 1 else tuple(str(i) for i in range(width))
 
 
-def _references(term: Any) -> dict[str, str]:
-    """The reference level of each contrast-coded factor in a term: the one whose contrasts are all zero."""
-    found = {}
-    for component in getattr(term, "components", ()):
-        contrasts = component.contrast_matrix
-        if isinstance(contrasts, ContrastMatrix) and component.levels is not None:
-            zeros = np.flatnonzero(~np.asarray(contrasts.matrix).any(axis=1))
-            if len(zeros) == 1:
-                found[component.name] = str(component.levels[zeros[0]])
-    return found
+def _reference(component: Component) -> str | None:
+    """The reference level of a factor with treatment contrasts."""
+    if not isinstance(component.coding, Treatment):
+        return None
+    zeros = np.flatnonzero(~component.contrast_matrix.matrix.any(axis=1))
+    return str(component.levels[zeros[0]]) if len(zeros) == 1 else None
 
 
 def check_finite(names: Sequence[str], matrix: np.ndarray, complete: np.ndarray | None = None) -> None:

@@ -272,17 +272,17 @@ class Design:
         """
         data = as_frame(data)
         wanted = set(self.factors) if groups is None else set(groups)
-        needed = check_known(data, self.formula.predictors_of(wanted), also=self.fixed.known_names)
-        frame = plain_frame(data, needed)
+        terms_wanted = [term for term in self.terms if term.group in wanted]
+        needed = self.fixed.variables.union(*(term.variables for term in terms_wanted))
+        frame = plain_frame(data, check_known(data, needed))
         complete = ~frame.isna().to_numpy().any(axis=1)
         X, offset = self.fixed.evaluate(frame)
         check_finite(self.names, X, complete)
         if offset is not None:
             check_finite(("offset",), offset[:, None], complete)
         terms = []
-        for term in self.terms:
-            if term.group in wanted:
-                Xi, _ = term.recipe.evaluate(frame)
-                check_finite(term.columns, Xi, complete)
-                terms.append(RebuiltTerm(term.group, len(term.factor), term.factor.recode(data), Xi))
+        for term in terms_wanted:
+            Xi, _ = term.recipe.evaluate(frame)
+            check_finite(term.columns, Xi, complete)
+            terms.append(RebuiltTerm(term.group, len(term.factor), term.factor.recode(data), Xi))
         return Rebuilt(X, offset, tuple(terms))

@@ -23,8 +23,8 @@ class Frame:
     Attributes
     ----------
     data
-        (n rows) the variables, with pandas' nullable and categorical types made plain: categoricals
-        ordered, with their observed levels only.
+        (n rows) the variables, with pandas' nullable types made plain, and categoricals with their observed
+        levels only.
     rows
         (n,) positions of the complete rows in the data as given.
     n_dropped
@@ -182,7 +182,7 @@ def _plain(column: pd.Series) -> pd.Series:
     if isinstance(dtype, pd.CategoricalDtype):
         if len(column.cat.categories) != column.nunique():
             column = column.cat.remove_unused_categories()
-        return column if column.dtype.ordered else column.cat.as_ordered()
+        return column
     if pd.api.types.is_complex_dtype(dtype):
         raise DataError(
             f"the column '{column.name}' has complex numbers",

@@ -45,6 +45,11 @@ class RandomTerm:
         return self.factor.name
 
     @property
+    def variables(self) -> frozenset[str]:
+        """The columns of the data that the term uses."""
+        return self.recipe.variables.union(self.factor.variables)
+
+    @property
     def levels(self) -> pd.Index:
         """The ℓ observed levels."""
         return self.factor.levels

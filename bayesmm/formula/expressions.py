@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from formulae.terms import Intercept, Model, Term
 
+from bayesmm.formula.part import Part
 from bayesmm.formula.piece import Piece
 from bayesmm.formula.resolve import resolve
 from bayesmm.formula.tokens import Token
@@ -67,14 +68,24 @@ def read_expression(piece: Piece) -> Expression:
     FormulaError
         For what formulae can't read, and for what it would misread.
     """
+    model = read_terms(piece)
+    products = tuple(_product(term) for term in model.common_terms if isinstance(term, Term))
+    return Expression(intercept=Intercept() in model.common_terms, products=products)
+
+
+def read_terms(piece: Piece) -> Model:
+    """The terms of a right-hand side as formulae's algebra makes them, of :class:`Part`; 1 is implied.
+
+    Raises
+    ------
+    FormulaError
+        For what formulae can't read, and for what it would misread.
+    """
     at = piece.start
     # No lexeme: the implied "1 +" stands nowhere in the text, and no error should show it.
     implied = (Token("NUMBER", "", 1, at, at, piece.level), Token("PLUS", "", None, at, at, piece.level))
     model = resolve(Piece(piece.text, implied + piece.tokens), is_response=False)
-    if not isinstance(model, Model):
-        model = Model(model)
-    products = tuple(_product(term) for term in model.common_terms if isinstance(term, Term))
-    return Expression(intercept=Intercept() in model.common_terms, products=products)
+    return model if isinstance(model, Model) else Model(model)
 
 
 def read_response(piece: Piece) -> Product:
@@ -90,6 +101,17 @@ def read_response(piece: Piece) -> Product:
     FormulaError
         Unless it is one column or one call.
     """
+    return _product(Term(response_part(piece)))
+
+
+def response_part(piece: Piece) -> Part:
+    """What stands left of the ``~``, which is one name or one call.
+
+    Raises
+    ------
+    FormulaError
+        If it isn't.
+    """
     term = resolve(piece, is_response=True)
     if not isinstance(term, Term) or len(term.components) != 1:
         raise piece.error(
@@ -97,10 +119,8 @@ def read_response(piece: Piece) -> Product:
             expected="a name such as y, or a call such as log(y)",
             advice=f"compute it with {{{piece.written}}}, or make a column first",
         )
-    return _product(term)
+    return term.components[0]
 
 
 def _product(term: Term) -> Product:
-    # formulae counts arguments that are numbers or strings as a variable named "".
-    variables = frozenset(name for name in term.var_names if name)
-    return Product(tuple(part.written for part in term.components), term.name, variables)
+    return Product(tuple(part.written for part in term.components), term.name, frozenset(term.var_names))

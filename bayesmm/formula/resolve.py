@@ -1,7 +1,7 @@
 """formulae's parser and resolver, made to point at what they can't read.
 
-formulae 0.9 stops silently at the first token that doesn't fit (``x z`` is read as ``x``), takes any number
-or string for the name of a column, and drops levels in brackets outside the response. Here each is an error.
+formulae stops silently at the first token that doesn't fit (``x z`` is read as ``x``), takes any number or
+string for the name of a column, and drops levels in brackets outside the response. Here each is an error.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import Any
 from formulae import expr as ast
 from formulae.parser import ParseError, Parser
 from formulae.resolver import Resolver
-from formulae.terms import Call, Intercept, Model, Term, Variable
-from formulae.terms.call_resolver import CallResolver
+from formulae.terms import Intercept, Model, Term, Variable
+from formulae.terms.call_resolver import CallResolver, LazyOperator, LazyVariable
 
 from bayesmm.errors import FormulaError
+from bayesmm.formula.part import Grouped, Part
 from bayesmm.formula.piece import Piece
 from bayesmm.formula.tokens import OPERAND_ENDS, OPERAND_STARTS, Token
 
@@ -59,11 +60,7 @@ def _has_offset(terms: Any) -> bool:
     """Whether formulae made an interaction with an offset in it."""
     products = terms.common_terms if isinstance(terms, Model) else [terms]
     interactions = [term for term in products if isinstance(term, Term) and len(term.components) > 1]
-    return any(
-        isinstance(part, Call) and part.call.callee == "offset"
-        for term in interactions
-        for part in term.components
-    )
+    return any(part.callee == "offset" for term in interactions for part in term.components)
 
 
 def _unexpected(piece: Piece, at: int) -> FormulaError:
@@ -167,8 +164,8 @@ class _Resolver(_Pointing, Resolver):
             terms = super().visitBinaryExpr(expr)
         except (FormulaError, RecursionError):
             raise
-        except Exception as error:  # formulae raises whatever the algebra of its terms runs into
-            raise self._impossible(expr, str(error)) from None
+        except Exception:  # formulae raises whatever the algebra of its terms runs into
+            raise self._impossible(expr) from None
         if expr.operator.kind in ("COLON", "STAR", "SLASH") and _has_offset(terms):
             piece = self.piece_of(expr)
             raise piece.error(
@@ -196,20 +193,8 @@ class _Resolver(_Pointing, Resolver):
             )
         return base ** Term(Variable(degree))
 
-    def _impossible(self, expr: Any, reason: str) -> FormulaError:
+    def _impossible(self, expr: Any) -> FormulaError:
         piece = self.piece_of(expr)
-        if reason.startswith("Interaction with"):
-            return piece.error(
-                f"'{piece.written}' is an interaction that formulae can't form ({reason.rstrip('.')})",
-                expected="an interaction of variables, or of calls that give one column",
-                advice="use the call as a summand of its own",
-            )
-        if "hash" in reason:  # formulae 0.9 compares two sums by hashes that such calls don't have
-            return piece.error(
-                f"'{piece.written}' multiplies two sums that hold a call with a number or string in it",
-                expected="a product that formulae can expand",
-                advice="write the product out, term by term",
-            )
         return piece.error(
             f"'{piece.written}' can't be taken apart into terms", expected=_ALLOWED, advice=_UNUSUAL
         )
@@ -237,22 +222,18 @@ class _Resolver(_Pointing, Resolver):
         return super().visitGroupingExpr(expr)
 
     def visitCallExpr(self, expr: Any) -> Any:
-        call = Call(_CallResolver(expr, self.piece, self.spans).resolve())
-        # formulae's names lose parentheses: I((a + b) * c) is called "I(a + b * c)". Keep the user's text.
-        call.written = self.piece_of(expr).written
-        return Term(call)
+        return Term(Part(_CallResolver(expr, self.piece, self.spans).resolve(), self.piece_of(expr).written))
 
     def visitVariableExpr(self, expr: Any) -> Any:
         if expr.level and not self.is_response:
             raise _level_outside_response(self.piece_of(expr))
-        return self._named(expr, super().visitVariableExpr(expr))
+        return self._named(expr.name.lexeme, expr, expr.level.value if expr.level else None)
 
     def visitQuotedNameExpr(self, expr: Any) -> Any:
-        return self._named(expr, super().visitQuotedNameExpr(expr))
+        return self._named(expr.expression.lexeme[1:-1], expr)
 
-    def _named(self, expr: Any, term: Any) -> Any:
-        term.components[0].written = self.piece_of(expr).written
-        return term
+    def _named(self, name: str, expr: Any, level: str | None = None) -> Any:
+        return Term(Part(LazyVariable(name), self.piece_of(expr).written, level))
 
     def visitLiteralExpr(self, expr: Any) -> Any:
         if type(expr.value) is int and expr.value in (0, 1):
@@ -284,6 +265,10 @@ class _CallResolver(_Pointing, CallResolver):
 
     def visitAssignExpr(self, expr: Any) -> Any:
         raise self._not_arithmetic(expr)
+
+    def visitGroupingExpr(self, expr: Any) -> Any:
+        inner = super().visitGroupingExpr(expr)
+        return Grouped(inner) if isinstance(inner, LazyOperator) else inner
 
     def visitCallExpr(self, expr: Any) -> Any:
         if not isinstance(expr.callee, ast.Variable) or expr.callee.level:

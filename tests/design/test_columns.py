@@ -60,7 +60,7 @@ VALUES = {
     "log(w)": lambda f: np.log(f["w"]),
     "sqrt(w)": lambda f: np.sqrt(f["w"]),
     "center(x)": lambda f: f["x"] - f["x"].mean(),
-    "scale(x)": lambda f: (f["x"] - f["x"].mean()) / f["x"].std(ddof=0),
+    "scale(x)": lambda f: (f["x"] - f["x"].mean()) / f["x"].std(ddof=1),
 }
 
 
@@ -117,11 +117,10 @@ def test_the_structure_is_what_the_bar_says_unless_the_user_says_otherwise(frame
         (["hi", "unused", "lo"], ["Intercept", "c[lo]"]),
     ],
 )
-@pytest.mark.parametrize("ordered", [False, True])
 def test_a_categorical_keeps_its_order_and_its_first_used_category_is_the_reference(
-    frame: pd.DataFrame, order: list[str], names: list[str], ordered: bool
+    frame: pd.DataFrame, order: list[str], names: list[str]
 ):
-    frame["c"] = pd.Categorical(frame["c"], order, ordered=ordered)
+    frame["c"] = pd.Categorical(frame["c"], order)
     design = build_design("y ~ c + (1 | g)", frame)
     assert list(design.names) == names
     assert design.fixed.references == {"c": next(level for level in order if level in ("lo", "hi"))}

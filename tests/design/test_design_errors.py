@@ -46,7 +46,7 @@ CASES: dict[str, tuple[str, Change, Mapping[str, Any], type[BayesmmError], list[
         same,
         {},
         DataError,
-        ["'foo'", "neither a column nor a known function", "namespace"],
+        ["'foo'", "no function that formulas know", "namespace"],
     ),
     "the logarithm of negative numbers": (
         "y ~ log(x) + (1 | g)",

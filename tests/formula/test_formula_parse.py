@@ -9,6 +9,8 @@ import pytest
 from formulae import model_description
 
 from bayesmm.formula import Bar, Formula, parse_formula
+from bayesmm.formula.expressions import read_expression
+from bayesmm.formula.piece import Piece
 
 # text | response | fixed | labels of the bars
 READINGS = [
@@ -120,6 +122,24 @@ def test_formulae_reads_every_part(text):
     for bar in formula.bars:
         described |= model_description(bar.expr).var_names | set(bar.group)
     assert formula.variables == described - {""}
+
+
+@pytest.mark.parametrize(
+    ("right", "terms"),
+    [
+        ("bs(x, 3):z", ["bs(x, 3):z"]),
+        ("ns(x, 3) * z", ["ns(x, 3)", "z", "ns(x, 3):z"]),
+        ("(a + poly(x, 2)) * b", ["a", "poly(x, 2)", "b", "a:b", "poly(x, 2):b"]),
+        (
+            "(a + f('u')) * (b + f(1))",
+            ["a", "f('u')", "b", "f(1)", "a:b", "a:f(1)", "f('u'):b", "f('u'):f(1)"],
+        ),
+        ("I((a + b) * c) + I(a + b * c)", ["I((a + b) * c)", "I(a + b * c)"]),
+        ("I(x**2) + I(x ** 2)", ["I(x**2)"]),
+    ],
+)
+def test_calls_stand_in_products_like_names_whatever_formulae_s_version_says(right, terms):
+    assert [product.written for product in read_expression(Piece.of(right)).products] == terms
 
 
 def test_bar_fields():

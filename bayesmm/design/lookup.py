@@ -1,0 +1,111 @@
+"""What a name in a formula means besides a column of the data, and the calls of functions bound to it.
+
+Names are looked up once, when the model is built, and what they meant is kept: values and functions, not the
+place where they were found. So predictions don't change when a variable of the caller does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bayesmm.design.functions import CONSTANTS, FUNCTIONS
+from bayesmm.errors import DataError, ModelError, near_matches
+
+_PACKAGE = __name__.split(".")[0]
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Names:
+    """Where names are looked up: what the user gave, what formulas know, the variables of the caller.
+
+    Attributes
+    ----------
+    given
+        ``namespace=``.
+    caller
+        The variables that stood where the model was made.
+    """
+
+    given: Mapping[str, Any]
+    caller: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, namespace: Any) -> Names:
+        """Those of a ``namespace=`` and of the nearest caller outside this package.
+
+        Raises
+        ------
+        ModelError
+            If the namespace is no mapping from names.
+        """
+        if namespace is None:
+            namespace = {}
+        if not isinstance(namespace, Mapping) or not all(isinstance(name, str) for name in namespace):
+            raise ModelError(
+                f"namespace is {namespace!r}",
+                expected="a mapping from names to the functions and values that the formula uses",
+                advice="namespace={'f': my_function}",
+            )
+        frame = sys._getframe()
+        while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == _PACKAGE:
+            frame = frame.f_back
+        caller = {} if frame is None else ChainMap(dict(frame.f_locals), frame.f_globals)
+        return cls(dict(namespace), caller)
+
+    def known(self, names: Iterable[str]) -> set[str]:
+        """Those of the names that mean something."""
+        return {name for name in names if _find(name, self.given, CONSTANTS, self.caller) is not _MISSING}
+
+    def value(self, name: str) -> Any:
+        """What a name inside a call means that is no column.
+
+        Raises
+        ------
+        DataError
+            If it means nothing.
+        """
+        found = _find(name, self.given, CONSTANTS, self.caller)
+        if found is _MISSING:
+            raise DataError(
+                f"'{name}' is neither a column of the data nor a value that the formula can see",
+                expected="columns, pi, np.…, and variables that stand where the model is made",
+                advice=f"namespace={{'{name}': value}}",
+            )
+        return found
+
+    def function(self, name: str) -> Any:
+        """What a name before a parenthesis means.
+
+        Raises
+        ------
+        DataError
+            If it means nothing, or nothing that can be called.
+        """
+        found = _find(name, self.given, FUNCTIONS, CONSTANTS, self.caller)
+        if found is _MISSING or not callable(found):
+            raise DataError(
+                f"'{name}' is no function that formulas know"
+                + ("" if found is _MISSING else f", but of type {type(found).__name__}"),
+                expected="a function of R that is listed in the documentation, np.…, or one of your own",
+                advice=f"{near_matches(name, [*FUNCTIONS])} For your own: namespace={{'{name}': function}}",
+            )
+        return found
+
+
+def _find(name: str, *scopes: Mapping[str, Any]) -> Any:
+    """The first meaning of a name, which may have dots in it or stand for attributes: ``np.pi``."""
+    root, *attributes = name.split(".")
+    for scope in scopes:
+        if name in scope:
+            return scope[name]
+        found = scope.get(root, _MISSING) if attributes else _MISSING
+        for attribute in attributes:
+            found = getattr(found, attribute, _MISSING)
+        if found is not _MISSING:
+            return found
+    return _MISSING
