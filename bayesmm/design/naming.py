@@ -25,6 +25,10 @@ from bayesmm.errors import ModelError
 
 INTERCEPT = "Intercept"
 SIGMA = "sigma"
+MEAN = "mu"
+"""The mean Xβ + Zb + offset of a row, which predictions put beside the parameters."""
+CENTRED = f"{INTERCEPT}__centred"
+"""The intercept at the means of X, as a PyMC model samples it."""
 OBS = "__obs__"
 SAMPLE_DIMS = ("chain", "draw")
 
@@ -212,7 +216,7 @@ def name_parameters(design: Design) -> Names:
     Raises
     ------
     ModelError
-        If two of them would have the same name, or one the name of a dimension.
+        If two of them would have the same name, or one the name of a dimension or of what is put beside them.
 
     Examples
     --------
@@ -233,6 +237,7 @@ def name_parameters(design: Design) -> Names:
     for labels in coords.values():
         labels.flags.writeable = False
     names = Names(posterior_name(design.response), fixed, terms, coords)
+    _check_reserved(names, design)
     _check_distinct(names)
     return names
 
@@ -300,6 +305,32 @@ def _levels(factor: Factor) -> np.ndarray:
 
 def _dims(*dims: str | None) -> tuple[str, ...]:
     return tuple(dim for dim in dims if dim is not None)
+
+
+def _check_reserved(names: Names, design: Design) -> None:
+    """What is put beside parameters and data has a name of its own."""
+    given = {names.response, *(term.name for term in names.fixed)}
+    for name, what in (
+        (MEAN, "the mean in predictions"),
+        (CENTRED, "the centred intercept in a PyMC model"),
+        ("weights__data", "the weights of new rows"),
+        ("offset__data", "the offset of new rows"),
+    ):
+        if name in given or (name.endswith("__data") and name in design.formula.variables):
+            raise _called_alike(name, f"'{name}' is what {what} is called", f"rename the column '{name}'")
+    for group in design.factors:
+        if group in SAMPLE_DIMS:
+            raise _called_alike(
+                group, f"the draws have a dimension '{group}'", f"rename the grouping factor '{group}'"
+            )
+
+
+def _called_alike(name: str, why: str, advice: str) -> ModelError:
+    return ModelError(
+        f"two things in the posterior would be called '{name}': {why}",
+        expected="a name of its own for each parameter, each dimension and each prediction",
+        advice=f"{advice} in the data and in the formula",
+    )
 
 
 def _check_distinct(names: Names) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesmm.design import Design
 from bayesmm.design.frame import as_frame, plain_frame
-from bayesmm.design.naming import OBS, SAMPLE_DIMS, name_parameters, posterior_name
+from bayesmm.design.naming import MEAN, OBS, SAMPLE_DIMS, name_parameters, posterior_name
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
 from bayesmm.posterior.draw_arrays import DrawArrays
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from bayesmm.posterior.posterior import Posterior
 
-MEAN = "mu"
-"""The variable that holds the mean, Xβ + Zb + offset."""
 EFFECTS = ("fitted", "new")
 """Whose responses are replicated: those of the groups that were fitted, or of others like them."""
 

@@ -22,7 +22,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmm.design import Design, RandomTerm
-from bayesmm.design.naming import INTERCEPT, OBS, SIGMA, Names, TermNames, name_parameters, posterior_name
+from bayesmm.design.naming import (
+    CENTRED,
+    INTERCEPT,
+    OBS,
+    SIGMA,
+    Names,
+    TermNames,
+    name_parameters,
+    posterior_name,
+)
 from bayesmm.model import MixedModel
 from bayesmm.posterior.pymc_scales import correlation_rows, free_variable, standard_deviations
 from bayesmm.priors import Prior
@@ -85,7 +94,7 @@ def _fixed_part(design: Design, names: Names, priors: dict[str, Prior]) -> Any:
     if not names.has_intercept:
         return pt.sum(X * beta, axis=1)
     means = X.mean(axis=0)
-    centred = free_variable(f"{INTERCEPT}__centred", priors[INTERCEPT])
+    centred = free_variable(CENTRED, priors[INTERCEPT])
     pm.Deterministic(INTERCEPT, centred - pt.sum(means * beta))
     return centred + pt.sum((X - means) * beta, axis=1)
 

@@ -138,7 +138,7 @@ def test_no_intercept():
     assert [p.name for p in names.parameters] == ["Days", "sigma", "Days|Subject_sigma"]
 
 
-@pytest.mark.parametrize("name", ["sigma", "chain", "draw"])
+@pytest.mark.parametrize("name", ["sigma", "chain", "draw", "mu", "Intercept__centred", "weights__data"])
 def test_a_column_with_a_reserved_name(plain, name):
     data = plain.assign(**{name: plain.x})
     with pytest.raises(ModelError, match=f"rename the column '{name}'"):
@@ -153,3 +153,22 @@ def test_a_column_with_the_name_of_a_dimension(plain):
 def test_a_response_called_sigma(plain):
     with pytest.raises(ModelError, match="would be called 'sigma'"):
         names_of("sigma ~ x + (1 | g)", plain.assign(sigma=plain.y))
+
+
+@pytest.mark.parametrize("name", ["mu", "chain", "Intercept__centred"])
+def test_a_response_with_a_reserved_name(plain, name):
+    with pytest.raises(ModelError, match=f"rename the column '{name}'"):
+        names_of(f"{name} ~ x + (1 | g)", plain.assign(**{name: plain.y}))
+
+
+@pytest.mark.parametrize("name", ["chain", "draw"])
+def test_a_grouping_factor_with_a_reserved_name(plain, name):
+    with pytest.raises(ModelError, match=f"rename the grouping factor '{name}'"):
+        names_of(f"y ~ x + (1 | {name})", plain.assign(**{name: plain.g}))
+
+
+def test_names_that_only_look_reserved(plain):
+    """A function of mu, and a group of that name, are called otherwise in the posterior."""
+    names = names_of("y ~ exp(mu) + (1 | g)", plain.assign(mu=plain.x))
+    assert "exp(mu)" in names.dims
+    assert "1|mu" in names_of("y ~ x + (1 | mu)", plain.assign(mu=plain.g)).dims
