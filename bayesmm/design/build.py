@@ -14,11 +14,14 @@ from bayesmm.design.columns import Columns, evaluate_columns, evaluate_response
 from bayesmm.design.design import Design
 from bayesmm.design.factor import Factor, factor_from
 from bayesmm.design.frame import aligned, as_frame, check_known, complete_frame
+from bayesmm.design.identification import spanned_columns
 from bayesmm.design.lookup import Names
 from bayesmm.design.random_term import RandomTerm
 from bayesmm.design.rank import aliased_columns
 from bayesmm.errors import DataError, DesignNotice, ModelError, near_matches
 from bayesmm.formula import Bar, Formula, LevelEquations, parse_formula
+from bayesmm.formula.expressions import read_expression
+from bayesmm.formula.piece import Piece
 
 
 def build_design(
@@ -73,6 +76,13 @@ def build_design(
     terms = _terms(parsed, frame.data, names, _checked_covariance(covariance))
     if parsed.levels is not None:
         _check_constant_within(parsed.levels, frame.data, terms)
+    for term, column, other in spanned_columns(terms):
+        warnings.warn(
+            f"the columns of ({other.label}) add up to '{column}' of ({term.label}), whose variance can't be "
+            "told from theirs: without it the model is the same",
+            DesignNotice,
+            stacklevel=3,
+        )
     for array in (y, used_weights, used_offset):
         if array is not None:
             array.flags.writeable = False
@@ -191,9 +201,7 @@ def _terms(
     for bar in formula.bars:
         if bar.group not in factors:
             factors[bar.group] = _checked_factor(bar, data)
-        recipe = evaluate_columns(bar.expr, data, names)
-        structure = _structure(bar, len(recipe.names), covariance)
-        terms.append(RandomTerm(bar.label, factors[bar.group], recipe, structure))
+        terms += _terms_of(bar, factors[bar.group], data, names, covariance)
     known = {key for bar in formula.bars for key in (bar.group_name, bar.label)}
     for key in covariance:
         if key not in known:
@@ -205,6 +213,36 @@ def _terms(
     for term in terms:
         _check_term(term, terms)
     return tuple(sorted(terms, key=lambda term: -len(term.factor)))
+
+
+def _terms_of(
+    bar: Bar, factor: Factor, data: pd.DataFrame, names: Names, covariance: Mapping[str, str]
+) -> list[RandomTerm]:
+    """The random terms of a bar: one, but for ``||`` before a term of several columns.
+
+    As in lme4 ``||`` parts the terms of the expression, and not their columns: ``(x + f || g)`` with a factor
+    f is ``(1 + x || g) + (0 + f | g)``. A structure that the user chose is that of the whole bar.
+    """
+    recipe = evaluate_columns(bar.expr, data, names)
+    chosen = covariance.get(bar.label, covariance.get(bar.group_name))
+    if chosen is not None:
+        return [RandomTerm(bar.label, factor, recipe, _structure(bar, chosen, len(recipe.names)), True)]
+    if bar.correlated or all(term.levels is None for term in recipe.terms):
+        structure = STRUCTURES["unstructured" if bar.correlated else "diagonal"]
+        return [RandomTerm(bar.label, factor, recipe, structure(len(recipe.names)))]
+    expression = read_expression(Piece.of(bar.expr))
+    alone = {p.written: evaluate_columns(f"0 + {p.written}", data, names) for p in expression.products}
+    single = [written for written, columns in alone.items() if len(columns.names) == 1]
+    texts = [f"0 + {written} |" for written in alone if written not in single]
+    if expression.intercept or single:
+        separator = "||" if len(single) + expression.intercept > 1 else "|"
+        texts.insert(0, " + ".join(["1" if expression.intercept else "0", *single]) + f" {separator}")
+    found = []
+    for text in texts:
+        part = evaluate_columns(text.rstrip(" |"), data, names)
+        structure = STRUCTURES["diagonal" if text.endswith("||") else "unstructured"]
+        found.append(RandomTerm(f"{text} {factor.name}", factor, part, structure(len(part.names))))
+    return found
 
 
 def _checked_factor(bar: Bar, data: pd.DataFrame) -> Factor:
@@ -219,11 +257,8 @@ def _checked_factor(bar: Bar, data: pd.DataFrame) -> Factor:
     return factor
 
 
-def _structure(bar: Bar, k: int, covariance: Mapping[str, str]) -> Covariance:
-    name = covariance.get(bar.label, covariance.get(bar.group_name))
-    if name is None:
-        name = "unstructured" if bar.correlated else "diagonal"
-    elif name not in STRUCTURES:
+def _structure(bar: Bar, name: str, k: int) -> Covariance:
+    if name not in STRUCTURES:
         raise ModelError(
             f"covariance of '{bar.label}' is {name!r}",
             expected=f"one of {', '.join(map(repr, STRUCTURES))}",

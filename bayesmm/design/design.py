@@ -142,11 +142,12 @@ class Design:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What a reader of any result has to know: rows used and dropped, references, aliased columns."""
+        """What a reader of any result has to know: rows used and dropped, codings, aliased columns."""
         rows = f"{self.n}" + (f" ({self.n_dropped} dropped: missing values)" if self.n_dropped else "")
         references = ", ".join(f"{name} = {level}" for name, level in self.fixed.references.items())
+        codings = ", ".join(f"{name}: {coding}" for name, coding in self.fixed.codings.items())
         aliased = f"{', '.join(self.aliased)} (dropped)" if self.aliased else ""
-        found = {"Rows": rows, "Reference": references, "Aliased": aliased}
+        found = {"Rows": rows, "Reference": references, "Contrasts": codings, "Aliased": aliased}
         return {label: text for label, text in found.items() if text}
 
     def describe(self) -> Sheet:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from bayesmm.design.design import Design
 from bayesmm.design.random_term import RandomTerm
 from bayesmm.design.rank import aliased_columns
@@ -70,4 +74,25 @@ def unidentified(design: Design) -> tuple[str, ...]:
         for term in design.terms
         if aliased_columns(term.Xi)
     ]
+    found += [
+        f"The variance of '{column}' in ({term.label}) can't be told from those of ({other.label}), whose "
+        "columns add up to it, but by priors."
+        for term, column, other in spanned_columns(design.terms)
+    ]
     return tuple(found)
+
+
+def spanned_columns(terms: Sequence[RandomTerm]) -> list[tuple[RandomTerm, str, RandomTerm]]:
+    """(term, column, other): columns that are linear combinations of another term's correlated columns.
+
+    The covariance matrix of those may be any, so that it takes the variance of such a column in. In lme4's
+    ``(f || g)`` the intercept is one, beside the indicators of the factor f.
+    """
+    found = []
+    for other in terms:
+        same = [term for term in terms if term is not other and term.group == other.group]
+        if other.covariance.name == "unstructured" and other.k > 1:
+            for term in same:
+                aliased = aliased_columns(np.hstack([other.Xi, term.Xi]))
+                found += [(term, term.columns[i - other.k], other) for i in aliased if i >= other.k]
+    return found

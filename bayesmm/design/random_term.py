@@ -1,4 +1,4 @@
-"""One random term: a bar of the formula met with the data.
+"""One random term: a bar of the formula, or a part of one, met with the data.
 
 Z is the row-wise Kronecker (Khatri–Rao) product of the indicator matrix J (n, ℓ) with the term's own model
 matrix Xi (n, k): row i of Z holds Xi[i] in the k columns of its own level and zeros elsewhere (Bates,
@@ -32,12 +32,15 @@ class RandomTerm:
         The columns behind the bar, rebuilt on other data by ``recipe.evaluate(data)``.
     covariance
         The structure of λ, the factor of this term's relative covariance.
+    chosen
+        Whether the structure was chosen by ``covariance=``, and not by the bar.
     """
 
     label: str
     factor: Factor
     recipe: Columns
     covariance: Covariance
+    chosen: bool = False
 
     @property
     def group(self) -> str:

@@ -64,6 +64,7 @@ def estimate_tree(
         "n_observations": design.n,
         "groups": json.dumps({name: len(factor) for name, factor in design.factors.items()}),
         "references": json.dumps(dict(design.fixed.references)),
+        "codings": json.dumps(dict(design.fixed.codings)),
         "criterion": solution.criterion,
         "verdict": verdict,
         "restarts": json.dumps(optimum.starts),

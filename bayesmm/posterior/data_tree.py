@@ -141,6 +141,7 @@ def tree_attributes(model: MixedModel, method: str, seed: int | None) -> dict[st
         "n_observations": design.n,
         "groups": json.dumps({name: len(factor) for name, factor in design.factors.items()}),
         "references": json.dumps(dict(design.fixed.references)),
+        "codings": json.dumps(dict(design.fixed.codings)),
         "priors": json.dumps({name: str(prior) for name, prior in model.priors.items()}),
         "intercept_prior": "centred" if name_parameters(design).has_intercept and design.p > 1 else "raw",
     }

@@ -66,6 +66,9 @@ def _facts(data: xr.DataTree) -> list[tuple[str, str]]:
     references = json.loads(attributes["references"])
     if references:
         facts.append(("Reference", ", ".join(f"{name} = {level}" for name, level in references.items())))
+    codings = json.loads(attributes.get("codings", "{}"))
+    if codings:
+        facts.append(("Contrasts", ", ".join(f"{name}: {coding}" for name, coding in codings.items())))
     if attributes["intercept_prior"] == "centred":
         facts.append(("Intercept", "its prior is on the centred intercept, at the means of X; reported raw"))
     return facts

@@ -28,6 +28,9 @@ def data_facts(design: Design) -> list[tuple[str, str]]:
     ]
     if references:
         facts.append(("Reference levels", f"{references}; coefficients of the other levels are differences"))
+    if design.fixed.codings:
+        codings = listed([f"{coding} for {name}" for name, coding in design.fixed.codings.items()])
+        facts.append(("Contrasts", codings))
     if design.aliased:
         facts.append(("Dropped columns", f"{listed(design.aliased)}: they depend linearly on others"))
     if design.weights is not None:

@@ -134,12 +134,7 @@ def _options(model: MixedModel) -> list[str]:
     if own:
         priors = ", ".join(f"{name!r}: bmm.{prior!r}" for name, prior in own.items())
         found.append(f"priors={{{priors}}}")
-    bars = {bar.label: bar for bar in design.formula.bars}
-    chosen = {
-        term.label: term.covariance.name
-        for term in design.terms
-        if term.covariance.name != ("unstructured" if bars[term.label].correlated else "diagonal")
-    }
+    chosen = {term.label: term.covariance.name for term in design.terms if term.chosen}
     if chosen:
         found.append(f"covariance={chosen!r}")
     if design.weights is not None:

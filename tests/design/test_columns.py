@@ -10,6 +10,7 @@ import pytest
 
 from bayesmm import Model
 from bayesmm.design import build_design
+from bayesmm.design.identification import unidentified
 from bayesmm.errors import DataError, DesignNotice
 from bayesmm.likelihood import MarginalLikelihood
 
@@ -86,14 +87,67 @@ def test_poly_is_orthonormal_with_the_signs_of_r(frame: pd.DataFrame):
         ("x + z | g", ["Intercept", "x", "z"]),
         ("c | g", ["Intercept", "c[lo]"]),
         ("0 + c | g", ["c[hi]", "c[lo]"]),
-        ("c * x || g", ["Intercept", "c[lo]", "x", "c[lo]:x"]),
+        ("c * x | g", ["Intercept", "c[lo]", "x", "c[lo]:x"]),
+        ("0 + c || g", ["c[hi]", "c[lo]"]),
     ],
 )
 def test_the_columns_behind_a_bar_are_named_alike(frame: pd.DataFrame, bar: str, columns: list[str]):
     (term,) = build_design(f"y ~ 1 + ({bar})", frame).terms
-    assert term.label == bar
+    assert term.label == bar.replace("c || g", "c | g")
     assert list(term.columns) == columns
     assert (term.k, term.Xi.shape) == (len(columns), (60, len(columns)))
+
+
+# a bar | the terms that it is: label, columns, structure
+PARTED = {
+    "x + z || g": [("x + z || g", ("Intercept", "x", "z"), "diagonal")],
+    "c || g": [
+        ("1 | g", ("Intercept",), "unstructured"),
+        ("0 + c | g", ("c[hi]", "c[lo]"), "unstructured"),
+    ],
+    "x + c || g": [
+        ("1 + x || g", ("Intercept", "x"), "diagonal"),
+        ("0 + c | g", ("c[hi]", "c[lo]"), "unstructured"),
+    ],
+    "0 + x + c:z || g": [
+        ("0 + x | g", ("x",), "unstructured"),
+        ("0 + c:z | g", ("c[hi]:z", "c[lo]:z"), "unstructured"),
+    ],
+    "0 + poly(x, 2) + z || g": [
+        ("0 + z | g", ("z",), "unstructured"),
+        ("0 + poly(x, 2) | g", ("poly(x, 2)[0]", "poly(x, 2)[1]"), "unstructured"),
+    ],
+    "c * x || g": [
+        ("1 + x || g", ("Intercept", "x"), "diagonal"),
+        ("0 + c | g", ("c[hi]", "c[lo]"), "unstructured"),
+        ("0 + c:x | g", ("c[hi]:x", "c[lo]:x"), "unstructured"),
+    ],
+}
+
+
+@pytest.mark.filterwarnings("ignore::bayesmm.errors.DesignNotice")
+@pytest.mark.parametrize("bar", PARTED)
+def test_two_bars_part_the_terms_and_not_the_columns_as_in_lme4(frame: pd.DataFrame, bar: str):
+    terms = build_design(f"y ~ 1 + ({bar})", frame).terms
+    assert [(term.label, term.columns, term.covariance.name) for term in terms] == PARTED[bar]
+    assert not any(term.chosen for term in terms)
+
+
+def test_a_structure_that_is_chosen_is_that_of_the_whole_bar(frame: pd.DataFrame):
+    for key in ("c + x || g", "g"):
+        (term,) = build_design("y ~ 1 + (c + x || g)", frame, covariance={key: "diagonal"}).terms
+        assert (term.label, term.covariance.name, term.chosen) == ("c + x || g", "diagonal", True)
+        assert term.columns == ("Intercept", "c[lo]", "x")
+
+
+def test_an_intercept_beside_the_indicators_of_a_factor_is_noticed(frame: pd.DataFrame):
+    with pytest.warns(DesignNotice, match=r"\(0 \+ c \| g\) add up to 'Intercept' of \(1 \| g\)") as notices:
+        design = build_design("y ~ 1 + (c || g) + (1 | h)", frame)
+    assert len(notices) == 1
+    assert ["'Intercept' in (1 | g)" in sentence for sentence in unidentified(design)] == [True]
+    with pytest.warns(DesignNotice) as notices:
+        Model("y ~ 1 + (c || g)", frame)
+    assert notices[0].filename == __file__
 
 
 def test_the_structure_is_what_the_bar_says_unless_the_user_says_otherwise(frame: pd.DataFrame):
