@@ -12,8 +12,10 @@ import pandas as pd
 from bayesmm.covariance import STRUCTURES, Covariance
 from bayesmm.design.columns import Columns, evaluate_columns, evaluate_response
 from bayesmm.design.design import Design
+from bayesmm.design.entrance import as_frame, kind_of
 from bayesmm.design.factor import Factor, factor_from
-from bayesmm.design.frame import aligned, as_frame, check_known, complete_frame
+from bayesmm.design.frame import check_known, complete_frame
+from bayesmm.design.given import Given, aligned, column_named
 from bayesmm.design.identification import spanned_columns
 from bayesmm.design.lookup import Names
 from bayesmm.design.random_term import RandomTerm
@@ -40,13 +42,14 @@ def build_design(
     formula
         lme4's language, or a :class:`~bayesmm.formula.Formula`.
     data
-        One row for each observation.
+        One row for each observation, as :func:`~bayesmm.design.entrance.as_frame` takes it.
     covariance
         Group name or term label → name of a covariance structure, where it isn't what the bar says.
     weights
-        Precision weights, a column name or n positive numbers: Var(e_i) = σ²/w_i.
+        Precision weights, a column name or n positive numbers: Var(e_i) = σ²/w_i. A pandas Series belongs to
+        the rows of its labels.
     offset
-        A column name or n numbers, added to the linear predictor.
+        A column name or n numbers, added to the linear predictor; a pandas Series as for weights.
     namespace
         Functions and values that the formula may use by name, besides those it knows and the variables that
         stand where the model is made.
@@ -96,6 +99,13 @@ def build_design(
         aliased=aliased,
         index=frame.data.index,
         n_dropped=frame.n_dropped,
+        given=Given(
+            kind=kind_of(data),
+            weights=column_named(weights),
+            offset=column_named(offset),
+            has_offset=offset is not None,
+            namespace=dict(namespace or {}),
+        ),
     )
 
 
@@ -122,11 +132,19 @@ def _checked_covariance(covariance: Any) -> dict[str, str]:
 
 def _response(formula: Formula, data: pd.DataFrame, names: Names) -> np.ndarray:
     name = formula.response
-    if name in data.columns and not pd.api.types.is_numeric_dtype(data[name].dtype):
-        raise _not_numeric(name, str(data[name].dtype))
+    column = name.strip("`")
+    if column in data.columns and not pd.api.types.is_numeric_dtype(data[column].dtype):
+        raise _not_numeric(column, str(data[column].dtype))
     values = np.asarray(evaluate_response(name, data, names))
-    if values.ndim != 1 or values.dtype.kind not in "iuf":
-        raise _not_numeric(name, "boolean" if values.dtype.kind == "b" else "not one number a row")
+    if values.ndim != 1 or values.dtype.kind not in "biuf":
+        raise _not_numeric(name, "not one number a row")
+    if values.dtype.kind == "b" or (column in data.columns and data[column].dtype == bool):
+        warnings.warn(
+            f"the response '{column}' is true or false, and counts as 1 or 0: its mean is a probability, and "
+            "the Gaussian model takes its variance to be the same everywhere",
+            DesignNotice,
+            stacklevel=4,
+        )
     y = values.astype(float)
     if not np.isfinite(y).all():
         raise DataError(

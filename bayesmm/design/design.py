@@ -11,9 +11,11 @@ import pandas as pd
 from scipy import sparse
 
 from bayesmm.design.columns import Columns, check_finite
+from bayesmm.design.entrance import as_frame
 from bayesmm.design.face import design_sheet
 from bayesmm.design.factor import Factor
-from bayesmm.design.frame import as_frame, check_known, plain_frame
+from bayesmm.design.frame import check_known, plain_frame
+from bayesmm.design.given import Given
 from bayesmm.design.random_term import RandomTerm, khatri_rao
 from bayesmm.errors import DataError, near_matches
 from bayesmm.formula import Formula
@@ -88,6 +90,8 @@ class Design:
         The labels of the rows that were used.
     n_dropped
         How many rows were dropped because a variable of the model was missing.
+    given
+        What was given beside the formula and the data.
     """
 
     formula: Formula
@@ -99,6 +103,7 @@ class Design:
     aliased: tuple[str, ...]
     index: pd.Index
     n_dropped: int
+    given: Given
 
     @property
     def response(self) -> str:

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 from formulae.terms.call_resolver import LazyCall, LazyValue, LazyVariable
 
-from bayesmm.design.functions import Coded, Offset
+from bayesmm.design.arithmetic import real
+from bayesmm.design.functions import Coded, Offset, computes_with_numbers
 from bayesmm.design.lookup import Names
 from bayesmm.errors import DataError
 from bayesmm.formula.part import Grouped
@@ -31,13 +32,14 @@ _SAME = 1e-9
 
 
 class Column:
-    """A column of the data."""
+    """A column of the data: as a real number where it is computed with, otherwise as it is stored."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, computes: bool) -> None:
         self.name = name
+        self.computes = computes
 
     def __call__(self, data: pd.DataFrame) -> Any:
-        return data[self.name]
+        return real(data[self.name]) if self.computes else data[self.name]
 
 
 class Constant:
@@ -85,8 +87,19 @@ class Call:
 Node = Column | Constant | Operation | Call
 
 
-def bind(node: Any, names: Names, data: pd.DataFrame) -> Node:
+def bind(node: Any, names: Names, data: pd.DataFrame, *, computes: bool = True) -> Node:
     """formulae's tree with every name bound: to a column of the data, or to what it means elsewhere.
+
+    Parameters
+    ----------
+    node
+        The tree.
+    names
+        What names mean that are no columns.
+    data
+        For the names of its columns.
+    computes
+        Whether what takes the value of the tree computes with numbers.
 
     Raises
     ------
@@ -94,16 +107,22 @@ def bind(node: Any, names: Names, data: pd.DataFrame) -> Node:
         If a name means nothing, or a value that the caller has for each row.
     """
     if isinstance(node, Grouped):
-        return bind(node.node, names, data)
+        return bind(node.node, names, data, computes=computes)
     if isinstance(node, LazyVariable):
-        return Column(node.name) if node.name in data.columns else _constant(node.name, names, data)
+        if node.name in data.columns:
+            return Column(node.name, computes=computes)
+        return _constant(node.name, names, data)
     if isinstance(node, LazyValue):
         return Constant(node.value)
-    arguments = [bind(argument, names, data) for argument in node.args]
+    function = names.function(node.callee) if isinstance(node, LazyCall) else node.op
+    computes = computes_with_numbers(function)
+    arguments = [bind(argument, names, data, computes=computes) for argument in node.args]
     if not isinstance(node, LazyCall):
-        return Operation(node.op, arguments)
-    options = {_option(name): bind(value, names, data) for name, value in node.kwargs.items()}
-    return Call(names.function(node.callee), arguments, options)
+        return Operation(function, arguments)
+    options = {
+        _option(name): bind(value, names, data, computes=computes) for name, value in node.kwargs.items()
+    }
+    return Call(function, arguments, options)
 
 
 def columns_of(node: Node) -> set[str]:

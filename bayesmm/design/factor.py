@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,9 +88,30 @@ class Factor:
 def level_index(data: pd.DataFrame, variables: tuple[str, ...]) -> pd.Index:
     """The levels of every row (m,), in their own types."""
     columns = [plain_values(data[variable]) for variable in variables]
+    for column in columns:
+        check_levels(column)
     if len(columns) == 1:
         return pd.Index(columns[0])
     return pd.MultiIndex.from_arrays(columns, names=list(variables))
+
+
+def check_levels(column: pd.Series) -> None:
+    """Whether the values of a column can be levels.
+
+    Raises
+    ------
+    DataError
+        If they are lists or their like.
+    """
+    if pd.api.types.infer_dtype(column, skipna=True) != "mixed":
+        return
+    odd = next((value for value in column if not isinstance(value, Hashable)), None)
+    if odd is not None:
+        raise DataError(
+            f"the grouping column '{column.name}' has values of type {type(odd).__name__}",
+            expected="text, numbers, dates or categories",
+            advice=f"data['{column.name}'].astype(str), or a column for each element",
+        )
 
 
 def plain_values(column: pd.Series) -> pd.Series:
@@ -131,5 +153,6 @@ def _codes_of(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
     if isinstance(column.dtype, pd.CategoricalDtype):
         present = column.cat.remove_unused_categories()
         return present.cat.codes.to_numpy().astype(np.int64), pd.Index(present.cat.categories)
+    check_levels(column)
     codes, levels = pd.factorize(column, sort=True)
     return codes.astype(np.int64), pd.Index(levels)

@@ -7,6 +7,7 @@ column, such as ``mean(x)`` or ``np.quantile(x, 0.9)``, is remembered as that nu
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -261,6 +262,26 @@ FUNCTIONS: dict[str, Any] = {
     "var": var,
 }
 """Name → function, or class of a function with a memory."""
+
+_OF_FACTORS = (Binary, coded, factor, ordered, relevel, sum_coded)
+"""Functions that take a column as it is stored."""
+_OF_NUMBERS = (
+    *(operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.pos, operator.neg),
+    *(function for function in FUNCTIONS.values() if function not in _OF_FACTORS),
+)
+
+
+def computes_with_numbers(function: Any) -> bool:
+    """Whether a function or an operator computes with numbers; the user's own may do anything.
+
+    Examples
+    --------
+    >>> [computes_with_numbers(f) for f in (np.exp, operator.add, operator.eq, factor, len)]
+    [True, True, False, False, False]
+    """
+    is_numpys = str(getattr(function, "__module__", "")).split(".")[0] == "numpy"
+    return is_numpys or isinstance(function, np.ufunc) or any(function is known for known in _OF_NUMBERS)
+
 
 CONSTANTS: dict[str, Any] = {
     **CODINGS,

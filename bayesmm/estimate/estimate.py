@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesmm.design.entrance import frame_of_kind, kind_of
 from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import Certificate
 from bayesmm.estimate.optimise import Optimum
@@ -204,7 +205,7 @@ class Estimate:
         include_random: bool | str | Collection[str] = True,
         weights: Any = None,
         offset: Any = None,
-    ) -> pd.DataFrame:
+    ) -> Any:
         """Predictions with standard errors and intervals, one row for each row of the data.
 
         The standard error is that of x'β̂ + z'b̂ about x'β + z'b, from the joint covariance of (β̂, b̂ − b),
@@ -232,11 +233,13 @@ class Estimate:
             names of the grouping factors whose effects count.
         weights, offset
             Of the new rows, if the model was given such arguments: a column of newdata, m numbers or one.
+            What the model has from a column by its name is taken from the same column of newdata.
 
         Returns
         -------
         DataFrame
-            Columns ``mean``, ``se``, ``lower``, ``upper``; newdata's index.
+            Columns ``mean``, ``se``, ``lower``, ``upper``; newdata's index. For data of polars, Arrow or
+            another library it is a frame of this library, which has no index and no ``attrs``.
 
         Raises
         ------
@@ -265,7 +268,7 @@ class Estimate:
             offset=offset,
             need_weights=kind == "response",
         )
-        return prediction_table(
+        table = prediction_table(
             self._likelihood,
             self._optimum.phi,
             self._solution,
@@ -274,6 +277,8 @@ class Estimate:
             new_levels=new_levels,
             prob=prob,
         )
+        library = self.model.design.given.kind if newdata is None else kind_of(newdata)
+        return frame_of_kind(table, library)
 
     @cached_property
     def residuals(self) -> pd.Series:

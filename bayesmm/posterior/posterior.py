@@ -154,6 +154,7 @@ class Posterior:
             names of the grouping factors whose effects count.
         weights, offset
             Of the new rows, if the model was given such arguments: a column of newdata, m numbers or one.
+            What the model has from a column by its name is taken from the same column of newdata.
         thin
             Every how many-th draw is kept, in all groups of the posterior.
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmm.design import Design
-from bayesmm.design.frame import as_frame, plain_frame
+from bayesmm.design.entrance import as_frame
+from bayesmm.design.frame import plain_frame
 from bayesmm.design.naming import MEAN, OBS, SAMPLE_DIMS, name_parameters, posterior_name
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel

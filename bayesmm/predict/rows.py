@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from bayesmm.design import Design, RandomTerm, Rebuilt, RebuiltTerm
+from bayesmm.design.entrance import as_frame
 from bayesmm.design.factor import level_index
-from bayesmm.design.frame import aligned, as_frame
+from bayesmm.design.given import aligned
 from bayesmm.errors import DataError, ModelError
 from bayesmm.predict.options import NEW_LEVELS, check_choice
 
@@ -193,6 +194,7 @@ def rows_of_data(
         Whether the random effects count, or the names of the grouping factors whose effects do.
     weights, offset
         A column of the data, m numbers or one number: what the model was given by arguments of these names.
+        None takes the column that the model was given by its name.
     need_weights
         Whether weights are asked for, if the model has any.
 
@@ -319,9 +321,9 @@ def _offset(
     design: Design, by_formula: np.ndarray | None, given: Any, frame: pd.DataFrame
 ) -> np.ndarray | None:
     """The formula's offset plus the argument's."""
-    in_formula = np.zeros(design.n) if design.fixed.offset is None else design.fixed.offset
-    wanted = design.offset is not None and not np.array_equal(design.offset, in_formula)
-    if wanted and given is None:
+    if given is None:
+        given = _remembered("offset", design.given.offset, frame)
+    if design.given.has_offset and given is None:
         raise ModelError(
             "the model has an offset of its own, and the new data are given without one",
             expected="an offset for each row of the new data",
@@ -329,7 +331,7 @@ def _offset(
         )
     if given is None:
         return by_formula
-    if not wanted:
+    if not design.given.has_offset:
         raise ModelError(
             "an offset is given, and the model was built without that argument",
             expected="no offset; one in the formula is taken from the new data",
@@ -349,13 +351,15 @@ def _weights(design: Design, given: Any, frame: pd.DataFrame, *, needed: bool) -
             )
         return None
     if given is None:
-        if needed:
+        if not needed:
+            return None
+        given = _remembered("weights", design.given.weights, frame)
+        if given is None:
             raise ModelError(
                 "the model has weights, and the new data are given without them",
                 expected="a weight for each new row: responses have the variance σ²/w",
                 advice="weights='column', or weights=1.0",
             )
-        return None
     values = _finite("weights", given, frame)
     if (values <= 0).any():
         raise DataError(
@@ -364,6 +368,17 @@ def _weights(design: Design, given: Any, frame: pd.DataFrame, *, needed: bool) -
             advice="drop those rows",
         )
     return values
+
+
+def _remembered(name: str, column: str | None, frame: pd.DataFrame) -> str | None:
+    """The column of the new data that has what the model was given by this column's name."""
+    if column is not None and column not in frame.columns:
+        raise DataError(
+            f"the model has its {name} from the column '{column}', and the new data have no such column",
+            expected=f"'{column}', or {name} of their own",
+            advice=f"{name}={0.0 if name == 'offset' else 1.0}, or a column of the new data by its name",
+        )
+    return column
 
 
 def _finite(name: str, given: Any, frame: pd.DataFrame) -> np.ndarray:

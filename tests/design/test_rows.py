@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from bayesmm.design import Design, build_design
+from bayesmm.errors import DesignNotice
 from bayesmm.likelihood import MarginalLikelihood
 
 FORMULA = "y ~ x + c + b + (x | g) + (1 | h)"
@@ -157,6 +158,15 @@ def test_names_that_are_not_names_work_in_backquotes(frame: pd.DataFrame):
 def test_weights_come_as_a_name_or_as_numbers(frame: pd.DataFrame, weights: str):
     given = {"w": "w", "list": frame["w"].tolist(), "series": frame["w"]}[weights]
     np.testing.assert_array_equal(build_design("y ~ x + (1 | g)", frame, weights=given).weights, frame["w"])
+
+
+@pytest.mark.parametrize("convert", [lambda frame: frame, nullable, arrow, lambda f: f.astype({"b": object})])
+@pytest.mark.parametrize("response", ["b", "`b`", "{x > 1}"])
+def test_a_response_of_true_and_false_counts_as_one_and_zero_with_a_notice(frame, convert, response):
+    with pytest.warns(DesignNotice, match="true or false, and counts as 1 or 0"):
+        design = build_design(f"{response} ~ z + (1 | g)", convert(frame))
+    expected = frame["b"] if "b" in response else frame["x"] > 1
+    np.testing.assert_array_equal(design.y, expected.astype(float))
 
 
 # Nothing is changed

@@ -256,8 +256,8 @@ def test_what_cannot_be(sleep: bmm.Estimate, nested: bmm.Estimate):
             sleep.predict(days, prob=prob)
     with pytest.raises(DataError, match="1 level of 'Subject' that the model has not seen: 5"):
         sleep.predict({"Days": [1], "Subject": [5]})
-    with pytest.raises(ModelError, match="model has weights"):
-        nested.predict(new_rows(), kind="response", new_levels="sample", offset=0.0)
+    with pytest.raises(DataError, match="weights from the column 'w', and the new data have no such column"):
+        nested.predict(new_rows().drop(columns="w"), kind="response", new_levels="sample", offset=0.0)
 
 
 @pytest.mark.slow

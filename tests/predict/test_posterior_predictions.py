@@ -352,10 +352,10 @@ def test_new_means_have_both_offsets(weighted: bmm.Posterior):
 
 def test_weights_and_offsets_that_are_missing_or_too_many(weighted: bmm.Posterior, sleep: bmm.Posterior):
     new, days = simulated().iloc[:3], {"Days": [1], "Subject": [308]}
-    with pytest.raises(ModelError, match="model has weights, and the new data are given without"):
-        weighted.predict(new, kind="response", offset="o")
-    with pytest.raises(ModelError, match="offset of its own"):
-        weighted.predict(new)
+    with pytest.raises(DataError, match="weights from the column 'w'"):
+        weighted.predict(new.drop(columns="w"), kind="response", offset="o")
+    with pytest.raises(DataError, match="offset from the column 'o'"):
+        weighted.predict(new.drop(columns="o"))
     with pytest.raises(ModelError, match="weights are given, and the model has none"):
         sleep.predict(days, weights=[1.0])
     with pytest.raises(ModelError, match="an offset is given, and the model was built without"):

@@ -1,0 +1,141 @@
+"""What the user gives beside formula and data: weights, an offset, own names; and how to ask for it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from bayesmm.design.entrance import PANDAS
+from bayesmm.design.frame import check_known
+from bayesmm.design.plain import plain
+from bayesmm.errors import DataError
+
+SHOWN = 5
+"""How many labels an error names."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """How a model was given, but for its formula: for predictions of new data, and to write it down again.
+
+    Attributes
+    ----------
+    kind
+        The library whose frame the data were; pandas for mappings.
+    weights, offset
+        The columns that were named; None where numbers were given, or nothing.
+    has_offset
+        Whether there was an offset besides the formula's.
+    namespace
+        The user's own names.
+    """
+
+    kind: nw.Implementation = PANDAS
+    weights: str | None = None
+    offset: str | None = None
+    has_offset: bool = False
+    namespace: Mapping[str, Any] = field(default_factory=dict)
+
+
+def column_named(values: Any) -> str | None:
+    """The name, where weights or an offset were given by the name of a column."""
+    return values if isinstance(values, str) else None
+
+
+def aligned(values: Any, name: str, data: pd.DataFrame) -> np.ndarray | None:
+    """Weights or an offset, given by a column's name or as n numbers, as an array of float, one for each row.
+
+    A pandas Series belongs to the rows of its labels, whatever their order; all else to the rows in order.
+
+    Raises
+    ------
+    DataError
+        If there is no such column, or the values are not numbers, or not one for each row.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"y": [1.0, 2.0]}, index=["a", "b"])
+    >>> aligned(pd.Series({"b": 7, "a": 5}), "weights", data).tolist()
+    [5.0, 7.0]
+    """
+    if values is None:
+        return None
+    if isinstance(values, str):
+        check_known(data, [values])
+        values = data[values]
+    elif isinstance(values, pd.Series):
+        values = _by_label(values, name, data)
+    column = values if isinstance(values, pd.Series) else pd.Series(_one_dimensional(values, name))
+    array = _numbers(column, name)
+    if len(array) != len(data):
+        raise DataError(
+            f"{name} have {len(array)} values",
+            expected=f"one for each of the {len(data)} rows of the data",
+            advice=f"{name}='column' takes them from the data",
+        )
+    return array
+
+
+def _one_dimensional(values: Any, name: str) -> np.ndarray:
+    """(n,) values from (n,), (n, 1) or a single one."""
+    array = np.asarray(values)
+    if array.ndim > 1 and array.size != len(array):
+        raise DataError(
+            f"{name} have the shape {array.shape}",
+            expected="one number for each row",
+            advice=f"{name}='column' takes them from the data",
+        )
+    return array.ravel()
+
+
+def _numbers(column: pd.Series, name: str) -> np.ndarray:
+    """A column as float64; missing values are not numbers."""
+    if not pd.api.types.is_complex_dtype(column.dtype):
+        if (
+            pd.api.types.is_float_dtype(column.dtype)
+            and np.isinf(column.to_numpy(float, na_value=np.nan)).any()
+        ):
+            raise DataError(
+                f"{name} are infinite in places", expected="finite numbers", advice="mend those rows"
+            )
+        column = plain(column)
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            return column.to_numpy(dtype=float)
+    raise DataError(
+        f"{name} are not numbers",
+        expected="a column name, or one number for each row",
+        advice=f"{name}='column'",
+    )
+
+
+def _by_label(values: pd.Series, name: str, data: pd.DataFrame) -> pd.Series:
+    """A Series in the order of the rows.
+
+    Raises
+    ------
+    DataError
+        If its labels are not those of the rows, or don't tell which value belongs to which.
+    """
+    if values.index.equals(data.index) or len(values) != len(data):
+        return values
+    odd = values.index.symmetric_difference(data.index, sort=False)
+    if len(odd):
+        one_side = "a label of theirs" if odd[0] in values.index else "a row of the data"
+        shown = ", ".join(map(str, odd[:SHOWN])) + (", …" if len(odd) > SHOWN else "")
+        raise DataError(
+            f"the index of {name} is not that of the data: {one_side} has no partner, as in {shown}",
+            expected="a Series with the labels of the rows, in any order",
+            advice=f"{name}=series.to_numpy() takes them in the order of the rows",
+        )
+    if not data.index.is_unique:
+        raise DataError(
+            f"the labels of {name} are in another order than the rows of the data, and some stand twice",
+            expected="labels that tell which value belongs to which row",
+            advice=f"{name}=series.to_numpy() takes them in the order of the rows, or make it a column",
+        )
+    return values.reindex(data.index)
