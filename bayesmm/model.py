@@ -21,8 +21,10 @@ class MixedModel:
         lme4's language, ``"Reaction ~ Days + (Days | Subject)"``, or what
         :func:`~bayesmm.formula.from_levels` gives.
     data
-        A pandas DataFrame (or a mapping of columns, or an object with ``to_pandas()``): one row for each
-        observation. It is not changed. Rows with a missing value in any variable of the model are dropped.
+        A DataFrame of pandas, polars or a library like them, an Arrow table, or a mapping of columns: one row
+        for each observation. It is not changed. Rows with a missing value in any variable of the model are
+        dropped. The levels of a factor are in sorted order, and the first is the reference, unless the data
+        say an order: a pandas Categorical, a polars Enum and an ordered Arrow dictionary keep theirs.
     family
         ``"gaussian"``.
     link
@@ -34,11 +36,12 @@ class MixedModel:
         Group name or term label → ``"unstructured"``, ``"diagonal"`` or ``"identity"``, where it is not
         what the bar says.
     weights
-        Precision weights w, Var(e_i) = σ²/w_i: a column name or n positive numbers.
+        Precision weights w, Var(e_i) = σ²/w_i: a column name or n positive numbers. A pandas Series belongs
+        to the rows of its labels. A name is remembered: new data are asked for the same column.
     offset
-        A column name or n numbers, added to the linear predictor.
+        A column name or n numbers, added to the linear predictor; as for weights.
     namespace
-        Functions that the formula may call by name.
+        Functions and values that the formula may use by name.
 
     Raises
     ------
