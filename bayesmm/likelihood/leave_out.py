@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -38,6 +39,8 @@ LARGEST = 4e9
 """Bytes that the cross-products of the sets may take."""
 MOST_WORK = 3e12
 """Multiplications that one call may take: about an hour."""
+PIECES = 8
+"""Pieces of work for each thread, where someone wants to be told how far it is."""
 FEW = 100
 """The fewest draws that are worth to be advised."""
 
@@ -106,7 +109,14 @@ class LeaveOut:
             return 4 * flops + float(np.sum(1.2 * t**3 + 6.0 * t**2 + 1000))
         return flops * self.n_units
 
-    def log_densities(self, phi: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1) -> np.ndarray:
+    def log_densities(
+        self,
+        phi: np.ndarray,
+        log_sigma: np.ndarray,
+        *,
+        cores: int = 1,
+        advance: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
         """(S, n_units) log p(y_A | y_−A, φ_s, σ_s), in the user's units.
 
         It is nan where it can't be computed, or no digits would be left: where the rows A alone tell of a
@@ -120,6 +130,8 @@ class LeaveOut:
             (S,) log σ.
         cores
             Threads to share the points.
+        advance
+            Is told of how many of the S · n_units densities have been computed since it was last told.
 
         Raises
         ------
@@ -131,12 +143,19 @@ class LeaveOut:
         self._check_work(len(lam) * self.work, len(lam))
         with one_thread():
             if self._removal is None:
-                out = self._delete(lam, omega, cores)
+                out = self._delete(lam, omega, cores, advance or _tell_nobody)
             else:
-                out = self._remove(self._removal, lam, omega, cores)
+                out = self._remove(self._removal, lam, omega, cores, advance or _tell_nobody)
         return out + self._change
 
-    def _remove(self, sets: Cells | Subtrees, lam: np.ndarray, omega: np.ndarray, cores: int) -> np.ndarray:
+    def _remove(
+        self,
+        sets: Cells | Subtrees,
+        lam: np.ndarray,
+        omega: np.ndarray,
+        cores: int,
+        advance: Callable[[int], None],
+    ) -> np.ndarray:
         out, layout = np.empty((len(omega), self.n_units)), self._layout
         kernel = remove_rows if isinstance(sets, Cells) else remove_subtrees
         arrays = (layout.head, layout.dense, layout.k_group, layout.u_start)
@@ -144,10 +163,12 @@ class LeaveOut:
         def work(at: slice) -> None:
             kernel(*arrays, lam[at], self.integrated.ridge, omega[at], sets, out[at])
 
-        _in_threads(work, len(omega), cores)
+        _in_threads(work, len(omega), cores, lambda points: advance(points * self.n_units))
         return out
 
-    def _delete(self, lam: np.ndarray, omega: np.ndarray, cores: int) -> np.ndarray:
+    def _delete(
+        self, lam: np.ndarray, omega: np.ndarray, cores: int, advance: Callable[[int], None]
+    ) -> np.ndarray:
         likelihood, out = self.integrated.likelihood, np.empty((len(omega), self.n_units))
         order = np.argsort(self._codes, kind="stable")
         start = np.searchsorted(self._codes[order], np.arange(self.n_units + 1))
@@ -156,6 +177,7 @@ class LeaveOut:
             part = cross_product(self._design, likelihood.coordinates, order[start[i] : start[i + 1]])
             rest, left = self._log_densities(_without(likelihood.cross, part), lam, omega, cores)
             out[:, i] = np.where(left - information > np.log(LEAST), whole - rest, np.nan)
+            advance(len(omega))
         return out
 
     def _log_densities(
@@ -205,15 +227,22 @@ class LeaveOut:
             )
 
 
-def _in_threads(work: Callable[[slice], None], size: int, cores: int) -> None:
-    """Call ``work`` on consecutive pieces of range(size), each in a thread of its own."""
-    ends = np.linspace(0, size, max(1, min(cores, size)) + 1).astype(int)
+def _in_threads(
+    work: Callable[[slice], None], size: int, cores: int, advance: Callable[[int], None] | None = None
+) -> None:
+    """Call ``work`` on consecutive pieces of range(size), in threads; ``advance`` is told of each done."""
+    threads = max(1, min(cores, size))
+    count = threads if advance is None else min(size, PIECES * threads)
+    ends = np.linspace(0, size, count + 1).astype(int)
     pieces = [slice(start, stop) for start, stop in pairwise(ends)]
-    if len(pieces) == 1:
-        work(pieces[0])
-    else:
-        with ThreadPoolExecutor(len(pieces)) as pool:
-            list(pool.map(work, pieces))
+    with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+        for at, _ in zip(pieces, map(work, pieces) if pool is None else pool.map(work, pieces), strict=True):
+            if advance is not None:
+                advance(at.stop - at.start)
+
+
+def _tell_nobody(done: int) -> None:
+    pass
 
 
 def _without(cross: CrossProduct, part: CrossProduct) -> CrossProduct:

@@ -17,6 +17,7 @@ which conditional weights can say nothing useful (Merkle, Furr & Rabe-Hesketh 20
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Hashable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,10 @@ from bayesmm.likelihood import IntegratedLikelihood, LeaveOut, MarginalLikelihoo
 from bayesmm.model import MixedModel
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.log_likelihood import check_size, log_likelihood
+from bayesmm.posterior.mixing import ess_mean_of
 from bayesmm.posterior.predictions import model_of
+from bayesmm.posterior.progress import Progress
+from bayesmm.posterior.psis import Smoothed, smooth
 from bayesmm.posterior.scales import normal_prior, not_normal
 
 if TYPE_CHECKING:
@@ -54,22 +58,31 @@ ROW = "row"
 """The coordinate that has the labels of the rows."""
 
 
-def loo(posterior: Posterior, unit: Any, *, integrated: bool, draws: Any) -> ELPDData:
+def loo(
+    posterior: Posterior, unit: Any, *, integrated: bool, draws: Any, progressbar: bool = True
+) -> ELPDData:
     """Leave-one-out cross-validation; see :meth:`Posterior.loo`."""
     model = model_of(posterior)
     _check_unit(model.design, unit, integrated)
     names = name_parameters(model.design)
     kept = posterior.data["posterior"].to_dataset()
     _check_draws(draws, kept)
-    if integrated:
-        values = _integrated(model, names, kept, unit, draws)
-    else:
-        values = _conditional(posterior, model, kept, draws)
-    return _elpd(values, model, names, kept, unit, integrated)
+    with Progress(1, "densities", show=progressbar) as progress:
+        if integrated:
+            values = _integrated(model, names, kept, unit, draws, progress)
+        else:
+            values = _conditional(posterior, model, kept, draws)
+        progress.restart(values.shape[-1], "smoothing")
+        return _elpd(values, model, names, kept, unit, integrated, progress)
 
 
 def _integrated(
-    model: MixedModel, names: Names, kept: xr.Dataset, unit: str | None, draws: int | None
+    model: MixedModel,
+    names: Names,
+    kept: xr.Dataset,
+    unit: str | None,
+    draws: int | None,
+    progress: Progress,
 ) -> xr.DataArray:
     """ℓ (chain, draw, unit) = log p(y_A | y_−A, ψ) at the draws of ψ."""
     import xarray as xr
@@ -91,7 +104,13 @@ def _integrated(
     everything = slice(0, len(arrays))
     sigma = arrays.sigma(everything)
     factors = [arrays.factor(t, everything) / sigma[:, None, None] for t in range(len(names.terms))]
-    values = sets.log_densities(likelihood.internal_many(factors), np.log(sigma), cores=os.cpu_count() or 1)
+    progress.restart(len(arrays) * sets.n_units, "densities")
+    values = sets.log_densities(
+        likelihood.internal_many(factors),
+        np.log(sigma),
+        cores=os.cpu_count() or 1,
+        advance=progress.advance,
+    )
     dim = OBS if unit is None else f"{posterior_name(unit)}__factor_dim"
     values = values.reshape(*(some.sizes[d] for d in SAMPLE_DIMS), -1)
     known = np.isfinite(values).all(axis=(0, 2))
@@ -120,26 +139,78 @@ def _elpd(
     kept: xr.Dataset,
     unit: str | None,
     integrated: bool,
+    progress: Progress,
 ) -> ELPDData:
     """PSIS-LOO of ℓ, with labels on what it says of each unit."""
+    integrated_out = {*names.effects, *(term.name for term in names.fixed)} if integrated else set()
+    some = kept[[name for name in names.dims if name in kept and name not in integrated_out]]
+    r_eff = _worth_of_a_draw(some.sel({dim: values.coords[dim] for dim in SAMPLE_DIMS}))
+    dim = str(values.dims[-1])
+    log_p = values.to_numpy().reshape(-1, values.sizes[dim])
+    smoothed = smooth(log_p, r_eff, advance=progress.advance)
+    about = {"reading": "integrated" if integrated else "conditional", "unit": unit or "row"}
+    labels = {dim: values.coords[dim].to_numpy()}
+
+    def by_unit(name: str, array: np.ndarray) -> xr.DataArray:
+        import xarray as xr
+
+        found = xr.DataArray(array, dims=dim, coords=labels, name=name, attrs=about)
+        return found.assign_coords({ROW: (OBS, _row_labels(model.design.index))}) if unit is None else found
+
+    elpd = _result_of_arviz(values.rename(names.response), smoothed, r_eff)
+    n = len(smoothed.elpd)
+    elpd.elpd, elpd.p = float(np.sum(smoothed.elpd)), float(np.sum(smoothed.lppd - smoothed.elpd))
+    elpd.se = float(np.sqrt(n * np.var(smoothed.elpd, ddof=1))) if n > 1 else 0.0
+    elpd.n_data_points = n
+    elpd.elpd_i, elpd.pareto_k = by_unit("elpd_i", smoothed.elpd), by_unit("pareto_k", smoothed.khat)
+    elpd.warning = bool(np.any(smoothed.khat > elpd.good_k))
+    if elpd.warning:
+        untrusted = int(np.sum(smoothed.khat > elpd.good_k))
+        what = "rows" if unit is None else f"levels of '{unit}'"
+        warnings.warn(
+            f"Estimated shape parameter of Pareto distribution is greater than {elpd.good_k:.2f} for "
+            f"{untrusted} of {n} {what}, whose values can't be trusted",
+            stacklevel=4,
+        )
+    return elpd
+
+
+def _result_of_arviz(values: xr.DataArray, smoothed: Smoothed, r_eff: float) -> ELPDData:
+    """What ArviZ makes of the two units with the smallest k̂: the object, whatever its class, to be filled in.
+
+    ArviZ sums up one unit after the other, which takes longer than all that was done before.
+    """
     import xarray as xr
     from arviz_stats import loo as psis_loo
 
-    integrated_out = {*names.effects, *(term.name for term in names.fixed)} if integrated else set()
-    some = kept[[name for name in names.dims if name in kept and name not in integrated_out]]
-    some = some.sel({dim: values.coords[dim] for dim in SAMPLE_DIMS})
-    tree = xr.DataTree.from_dict(
-        {"posterior": some, "log_likelihood": values.rename(names.response).to_dataset()}
+    dim, shape = str(values.dims[-1]), values.shape[:2]
+    two = np.argsort(smoothed.khat)[:2]
+    log_weights = xr.DataArray(
+        smoothed.log_weights.reshape(-1, *shape),
+        dims=(dim, *SAMPLE_DIMS),
+        coords={d: values.coords[d].to_numpy() for d in values.dims},
+        name=values.name,
     )
-    elpd = psis_loo(tree, pointwise=True)
-    about = {"reading": "integrated" if integrated else "conditional", "unit": unit or "row"}
-    for field in ("elpd_i", "pareto_k"):
-        array = getattr(elpd, field)
-        if unit is None:
-            array = array.assign_coords({ROW: (OBS, _row_labels(model.design.index))})
-        array.attrs |= about
-        setattr(elpd, field, array)
-    return elpd
+    tree = xr.DataTree.from_dict({"log_likelihood": values.isel({dim: two}).to_dataset()})
+    found = psis_loo(
+        tree,
+        pointwise=True,
+        reff=r_eff,
+        log_weights=log_weights.isel({dim: two}),
+        pareto_k=xr.DataArray(smoothed.khat, dims=dim, coords={dim: values.coords[dim]}).isel({dim: two}),
+    )
+    found.log_weights = log_weights
+    return found
+
+
+def _worth_of_a_draw(draws: xr.Dataset) -> float:
+    """The effective sample size for a mean, as a share of the draws, on average over the variables."""
+    chains, length = (draws.sizes[dim] for dim in SAMPLE_DIMS)
+    if chains == 1:
+        return 1.0
+    arrays = [array.transpose(*SAMPLE_DIMS, ...).to_numpy() for array in draws.data_vars.values()]
+    together = np.concatenate([array.reshape(chains, length, -1) for array in arrays], axis=2)
+    return float(np.mean(ess_mean_of(np.ascontiguousarray(together.transpose(2, 0, 1))))) / (chains * length)
 
 
 def _row_labels(index: pd.Index) -> np.ndarray:

@@ -63,6 +63,11 @@ def rhat_of(draws: np.ndarray) -> np.ndarray:
     return _in_threads(lambda some: [_worse_rhat(some, _normal_scores(_split(some)))], draws)[0]
 
 
+def ess_mean_of(draws: np.ndarray) -> np.ndarray:
+    """(V,) effective sample sizes for the means of scalars (V, chains, draws)."""
+    return _in_threads(lambda some: [_effective(_split(some))], draws)[0]
+
+
 def _in_threads(work: Callable[[np.ndarray], list[np.ndarray]], draws: np.ndarray) -> list[np.ndarray]:
     step = max(1, TOGETHER // max(draws[:1].size, 1))
     with ThreadPoolExecutor(os.cpu_count()) as pool:

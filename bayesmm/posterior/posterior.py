@@ -267,12 +267,19 @@ class Posterior:
 
         return with_log_likelihood(self)
 
-    def loo(self, unit: str | None = None, *, integrated: bool = True, draws: int | None = None) -> ELPDData:
+    def loo(
+        self,
+        unit: str | None = None,
+        *,
+        integrated: bool = True,
+        draws: int | None = None,
+        progressbar: bool = True,
+    ) -> ELPDData:
         """Expected log predictive density of rows or groups left out, by Pareto-smoothed importance sampling.
 
         No model is fitted again. The priors stay those of all the data. It gives what ``arviz.loo`` gives,
-        for ``arviz.compare``, ``arviz.plot_khat`` and the like; compare only results of one reading. ArviZ
-        warns where Pareto's k̂ says that a value can't be trusted.
+        for ``arviz.compare``, ``arviz.plot_khat`` and the like; compare only results of one reading. There is
+        a warning where Pareto's k̂ says that a value can't be trusted.
 
         Parameters
         ----------
@@ -287,6 +294,8 @@ class Posterior:
         draws
             How many draws to take, evenly spread. None takes all, or 1000 where all would take long (more
             than 2·10¹⁰ multiplications).
+        progressbar
+            Whether to show progress, as :meth:`Model.sample` does.
 
         Returns
         -------
@@ -311,7 +320,7 @@ class Posterior:
         """
         from bayesmm.posterior.leave_out import loo
 
-        return loo(self, unit, integrated=integrated, draws=draws)
+        return loo(self, unit, integrated=integrated, draws=draws, progressbar=bool(progressbar))
 
     def r2(self, kind: str = "conditional") -> xr.DataArray:
         """The share of the response's variance that is explained, for each draw: (chain, draw).

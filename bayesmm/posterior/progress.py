@@ -53,9 +53,10 @@ class Progress:
         if self._show and time.perf_counter() - self._since > PATIENCE:
             self._draw()
 
-    def restart(self) -> None:
-        """Begin counting again."""
-        self._done = 0
+    def restart(self, total: int | None = None, stage: str | None = None) -> None:
+        """Begin counting again, of other things if a total and a stage are given."""
+        self._done, self._total = 0, self._total if total is None else total
+        self._stage = self._stage if stage is None else stage
 
     def _draw(self) -> None:
         if self._bar is None:
@@ -67,7 +68,7 @@ class Progress:
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self._task = self._bar.add_task(self._stage, total=self._total)
             self._bar.start()
-        self._bar.update(self._task, description=self._stage, completed=self._done)
+        self._bar.update(self._task, description=self._stage, total=self._total, completed=self._done)
 
 
 def _has_widgets() -> bool:
