@@ -288,11 +288,7 @@ def _structure(bar: Bar, name: str, k: int) -> Covariance:
 def _check_term(term: RandomTerm, terms: list[RandomTerm]) -> None:
     zero = np.flatnonzero(~term.Xi.any(axis=0))
     if len(zero):
-        raise DataError(
-            f"the column '{term.columns[zero[0]]}' of ({term.label}) is zero in all rows",
-            expected="columns that vary",
-            advice="drop it from the term",
-        )
+        raise _zero_column(term, int(zero[0]))
     for other in terms:
         both = set(term.columns) & set(other.columns)
         if other is not term and other.group == term.group and both:
@@ -302,6 +298,23 @@ def _check_term(term: RandomTerm, terms: list[RandomTerm]) -> None:
                 expected="each column once a grouping factor",
                 advice=f"(0 + x | {term.group}) leaves the intercept out",
             )
+
+
+def _zero_column(term: RandomTerm, position: int) -> DataError:
+    """The error for a column of zeros: a combination of levels that no row has, or a number that is zero."""
+    name = term.columns[position]
+    (part,) = (part for part in term.recipe.terms if position in part.positions)
+    if part.levels is not None and ":" in part.name:
+        return DataError(
+            f"no row has the combination of levels '{name}', whose column in ({term.label}) is zero",
+            expected="rows in every combination, or the effects of that one may have any variance",
+            advice=f"one column of the combinations that occur, and (0 + that column | {term.group})",
+        )
+    return DataError(
+        f"the column '{name}' of ({term.label}) is zero in all rows",
+        expected="columns that vary",
+        advice="drop it from the term",
+    )
 
 
 def _check_constant_within(levels: LevelEquations, data: pd.DataFrame, terms: tuple[RandomTerm, ...]) -> None:

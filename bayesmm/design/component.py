@@ -81,13 +81,23 @@ class Component(Variable):
             )
         self.spans_intercept = spans_intercept
         self.value = self._columns(self._fitted, self._data)
+        self._width = self.value.shape[1:]
         self.row_wise = not has_call(self.node) or not looks_beyond_rows(
             self.eval_new_data, self._data, self.value
         )
         self._fitted = self._data = None
 
     def eval_new_data(self, data_mask: pd.DataFrame) -> np.ndarray:
-        """The columns (m,) or (m, k) on other rows."""
+        """The columns (m,) or (m, k) on other rows; missing where a variable of the expression is."""
+        missing = data_mask[list(self.columns)].isna().to_numpy().any(axis=1)
+        if not missing.any():
+            return self._rows(data_mask)
+        values = np.full((len(data_mask), *self._width), np.nan)
+        if not missing.all():
+            values[~missing] = self._rows(data_mask[~missing])
+        return values
+
+    def _rows(self, data_mask: pd.DataFrame) -> np.ndarray:
         result = self.node(data_mask)
         kind = kind_of(result)
         if self.kind != "categoric" and kind != self.kind:

@@ -121,6 +121,12 @@ class Design:
         return self.fixed.names
 
     @property
+    def variables(self) -> frozenset[str]:
+        """The columns of the data that the model uses; names of functions and constants aside."""
+        right = self.fixed.variables.union(*(term.variables for term in self.terms))
+        return right | (self.formula.variables - self.formula.predictors)
+
+    @property
     def Z(self) -> sparse.csr_array:
         """(n, Σ kℓ), the random-effects model matrix, sparse; built on demand."""
         return sparse.csr_array(sparse.hstack([term.Z for term in self.terms], format="csr"))

@@ -88,11 +88,13 @@ class Names:
         """
         found = _find(name, self.given, FUNCTIONS, CONSTANTS, self.caller)
         if found is _MISSING or not callable(found):
+            near = near_matches(name, FUNCTIONS)
             raise DataError(
                 f"'{name}' is no function that formulas know"
                 + ("" if found is _MISSING else f", but of type {type(found).__name__}"),
-                expected="a function of R that is listed in the documentation, np.…, or one of your own",
-                advice=f"{near_matches(name, [*FUNCTIONS])} For your own: namespace={{'{name}': function}}",
+                expected="one of R's that the documentation lists, one of NumPy's (np.log), or your own",
+                advice=(f"{near} Or " if near.startswith("did") else "")
+                + f"namespace={{'{name}': function}} for your own",
             )
         return found
 

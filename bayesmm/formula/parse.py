@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayesmm.errors import FormulaError
 from bayesmm.formula.bars import cut_bars
-from bayesmm.formula.expressions import read_expression, read_response
+from bayesmm.formula.expressions import read_expression, read_response, read_terms, response_part
 from bayesmm.formula.piece import Piece
 from bayesmm.formula.terms import Formula
 from bayesmm.formula.tokens import BARS, tidy
@@ -62,11 +62,28 @@ def parse_formula(text: str | Formula) -> Formula:
             expected="at least one bar, such as (1 | group)",
             advice=f"write {whole.written} + (1 | group), with a column's name for group",
         )
+    _refuse_response(response, right, [*([fixed] if fixed else []), *(Piece.of(bar.expr) for bar in bars)])
     return Formula(
         text=whole.text,
         response=response.written,
         fixed=fixed.written if fixed else "1",
         bars=bars,
+    )
+
+
+def _refuse_response(response: Piece, right: Piece, expressions: list[Piece]) -> None:
+    """The response among what predicts it; functions of it, such as its square, are left to the user."""
+    part = response_part(response)
+    terms = [term for piece in expressions for term in read_terms(piece).common_terms]
+    if not any(part in getattr(term, "components", ()) for term in terms):
+        return
+    lexemes = [token.lexeme for token in response.tokens]
+    places = [right[i : i + len(lexemes)] for i in range(len(right) - len(lexemes) + 1)]
+    same = [place for place in places if [token.lexeme for token in place.tokens] == lexemes]
+    raise min(same, key=lambda place: place.level, default=right).error(
+        f"the response '{response.written}' stands right of '~' too",
+        expected="terms that predict it",
+        advice=f"take '{response.written}' out on the right",
     )
 
 

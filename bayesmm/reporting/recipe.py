@@ -101,7 +101,7 @@ def code_of(model: MixedModel, estimate: Estimate, posterior: Posterior | None) 
         build = f"model = bmm.Model(\n{call})"
     else:
         build = f"model = bmm.Model({', '.join(arguments)})"
-    variables = ", ".join(sorted(model.formula.variables))
+    variables = ", ".join(sorted(design.variables))
     lines = [
         "import bayesmm as bmm",
         "import pandas as pd",

@@ -295,6 +295,11 @@ def test_rebuilding_knows_the_functions_and_constants_of_the_namespace(frame: pd
     np.testing.assert_array_equal(design.rebuild(frame[:4]).X, design.X[:4])
 
 
+def test_the_variables_of_a_design_are_columns(frame: pd.DataFrame):
+    design = build_design("log(w) ~ I(x * pi) + C(c, Sum) + (z + np.cos(np.pi * k) | g:h)", frame)
+    assert design.variables == {"w", "x", "c", "z", "k", "g", "h"}
+
+
 def test_levels_that_were_not_seen_are_flagged_and_have_a_zero_row(frame: pd.DataFrame):
     design = build_design("y ~ x + (x | g) + (1 | g:c) + (1 | day)", frame)
     new = pd.DataFrame(
@@ -318,8 +323,30 @@ def test_levels_that_were_not_seen_are_flagged_and_have_a_zero_row(frame: pd.Dat
 
 def test_a_new_level_of_a_fixed_factor_is_an_error_that_names_it(frame: pd.DataFrame):
     design = build_design("y ~ c + (1 | g)", frame)
-    with pytest.raises(DataError, match="middle"):
-        design.rebuild({"c": ["middle"], "g": [300]})
+    with pytest.raises(DataError) as caught:
+        design.rebuild({"c": ["lo", "middle"], "g": [300, 301]})
+    assert str(caught.value) == (
+        "the new data have the level 'middle' of 'c', which the model has not seen.\n"
+        "Expected: one of its 2 levels, 'hi', 'lo'.\n"
+        "Try: only grouping factors can have new levels; drop those rows, or fit with rows of that level."
+    )
+    numbers = build_design("y ~ factor(k) + (1 | g)", frame)
+    with pytest.raises(DataError, match=r"'9'.*(?s:.*)one of its 3 levels, 3, 9, 10(?s:.*)type int.*are str"):
+        numbers.rebuild({"k": ["9"], "g": [300]})
+
+
+@pytest.mark.parametrize(
+    "right", ["c", "factor(k)", "cut(x, 3)", "I(c == 'lo')", "x:c", "ns(x, 2)", "binary(k)"]
+)
+def test_a_missing_value_gives_a_missing_row_in_every_kind_of_column(frame: pd.DataFrame, right: str):
+    """A comparison with a missing level is not 0; no row is predicted for what isn't known."""
+    design = build_design(f"y ~ {right} + (1 | g)", frame)
+    few = frame.iloc[:4]
+    gap = few.assign(**{name: few[name].astype(object).where([True, False, True, True]) for name in "cxk"})
+    X = design.rebuild(gap.assign(x=gap["x"].astype(float), k=gap["k"].astype("Int64"))).X
+    np.testing.assert_allclose(X[[0, 2, 3]], design.X[[0, 2, 3]], atol=1e-14)
+    assert np.isnan(X[1, 1:]).all()
+    assert np.isnan(design.rebuild(gap.iloc[[1]].assign(x=np.nan, k=np.nan)).X[0, 1:]).all()
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,11 @@ CASES = [
     ("y ⟦==⟧ z ~ x + (1 | g)", "'==' can't stand here", "I(…)"),
     ("⟦'y'⟧ ~ x + (1 | g)", "'y' stands where a term should", "`y`"),
     ("y[⟦1⟧] ~ x + (1 | g)", "isn't the name of a level", "'1'"),
+    ("y ~ x + ⟦y⟧ + (1 | g)", "stands right of '~' too", "take 'y' out"),
+    ("y ~ log(y) * ⟦y⟧ + (1 | g)", "stands right of '~' too", "take 'y' out"),
+    ("y ~ x + (x + x:⟦y⟧ | g)", "stands right of '~' too", "take 'y' out"),
+    ("log(y) ~ z * ⟦log(y)⟧ + (1 | g)", "stands right of '~' too", "take 'log(y)' out"),
+    ("(y) ~ x + ⟦y⟧ + (1 | g)", "stands right of '~' too", "take 'y' out"),
     # brackets and quotes
     ("y ~ ⟦(⟧1 | g", "'(' is never closed", "add the ')'"),
     ("y ~ f⟦(⟧x + (1 | g)", "'(' is never closed", "add the ')'"),
