@@ -87,11 +87,11 @@ CASES: dict[str, tuple[str, Change, Mapping[str, Any], type[BayesmmError], list[
         ["combination of levels 'c[lo]:h[b]'", "(0 + c:h | g)", "(0 + that column | g)"],
     ),
     "levels of several types": (
-        "y ~ c + (1 | g)",
+        "y ~ factor(c) + (1 | g)",
         lambda f: f.assign(c=[1, "a"] * 30),
         {},
         DataError,
-        ["'c' mixes levels of the types int, str"],
+        ["'factor(c)' mixes levels of the types int, str"],
     ),
     "a coding with a level that isn't there": (
         "y ~ C(c, Treatment('high')) + (1 | g)",
