@@ -12,10 +12,10 @@ import pandas as pd
 from bayesmm.covariance import STRUCTURES, Covariance
 from bayesmm.design.columns import Columns, evaluate_columns, evaluate_response
 from bayesmm.design.design import Design
-from bayesmm.design.entrance import as_frame, kind_of
+from bayesmm.design.entrance import as_frame
 from bayesmm.design.factor import Factor, factor_from
 from bayesmm.design.frame import check_known, complete_frame
-from bayesmm.design.given import Given, aligned, column_named
+from bayesmm.design.given import Given, aligned
 from bayesmm.design.identification import spanned_columns
 from bayesmm.design.lookup import Names
 from bayesmm.design.random_term import RandomTerm
@@ -99,13 +99,7 @@ def build_design(
         aliased=aliased,
         index=frame.data.index,
         n_dropped=frame.n_dropped,
-        given=Given(
-            kind=kind_of(data),
-            weights=column_named(weights),
-            offset=column_named(offset),
-            has_offset=offset is not None,
-            namespace=dict(namespace or {}),
-        ),
+        given=Given.of(data, frame.data, weights, offset, names.used),
     )
 
 

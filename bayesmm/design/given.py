@@ -10,9 +10,10 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from bayesmm.design.entrance import PANDAS
+from bayesmm.design.entrance import PANDAS, kind_of
 from bayesmm.design.frame import check_known
 from bayesmm.design.plain import plain
+from bayesmm.design.written import Written, written
 from bayesmm.errors import DataError
 
 SHOWN = 5
@@ -31,20 +32,51 @@ class Given:
         The columns that were named; None where numbers were given, or nothing.
     has_offset
         Whether there was an offset besides the formula's.
+    factors
+        Column → levels and whether they are ordered, for the categories among them.
+    text
+        Columns of text that would be taken for numbers if they were read from a file.
     namespace
-        The user's own names.
+        The user's own names that the formula uses, written down.
     """
 
     kind: nw.Implementation = PANDAS
     weights: str | None = None
     offset: str | None = None
     has_offset: bool = False
-    namespace: Mapping[str, Any] = field(default_factory=dict)
+    factors: Mapping[str, tuple[list[Any], bool]] = field(default_factory=dict)
+    text: tuple[str, ...] = ()
+    namespace: Mapping[str, Written] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Any, frame: pd.DataFrame, weights: Any, offset: Any, own: Mapping[str, Any]) -> Given:
+        """From what was given: the data, their columns that are used, weights, offset, and own names."""
+        return cls(
+            kind=kind_of(data),
+            weights=weights if isinstance(weights, str) else None,
+            offset=offset if isinstance(offset, str) else None,
+            has_offset=offset is not None,
+            factors={
+                str(name): (column.cat.categories.tolist(), bool(column.cat.ordered))
+                for name, column in frame.items()
+                if isinstance(column.dtype, pd.CategoricalDtype)
+            },
+            text=tuple(str(name) for name, column in frame.items() if _looks_like_numbers(column)),
+            namespace={name: written(name, value) for name, value in own.items()},
+        )
 
 
-def column_named(values: Any) -> str | None:
-    """The name, where weights or an offset were given by the name of a column."""
-    return values if isinstance(values, str) else None
+def _looks_like_numbers(column: pd.Series) -> bool:
+    """Whether a column of text, or of categories of text, has nothing but numbers in it."""
+    is_category = isinstance(column.dtype, pd.CategoricalDtype)
+    values = column.cat.categories if is_category else column
+    if not pd.api.types.is_string_dtype(values):
+        return False
+    try:
+        pd.to_numeric(pd.Series(values.unique(), dtype=object))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def aligned(values: Any, name: str, data: pd.DataFrame) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bayesmm.design.functions import CONSTANTS, FUNCTIONS
@@ -29,10 +29,13 @@ class Names:
         ``namespace=``.
     caller
         The variables that stood where the model was made.
+    used
+        Those of the two that were looked up, with what they mean.
     """
 
     given: Mapping[str, Any]
     caller: Mapping[str, Any]
+    used: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, namespace: Any) -> Names:
@@ -59,7 +62,7 @@ class Names:
 
     def known(self, names: Iterable[str]) -> set[str]:
         """Those of the names that mean something."""
-        return {name for name in names if _find(name, self.given, CONSTANTS, self.caller) is not _MISSING}
+        return {name for name in names if self._find(name, CONSTANTS)[0] is not _MISSING}
 
     def value(self, name: str) -> Any:
         """What a name inside a call means that is no column.
@@ -69,7 +72,7 @@ class Names:
         DataError
             If it means nothing.
         """
-        found = _find(name, self.given, CONSTANTS, self.caller)
+        found = self._used(name, CONSTANTS)
         if found is _MISSING:
             raise DataError(
                 f"'{name}' is neither a column of the data nor a value that the formula can see",
@@ -86,7 +89,7 @@ class Names:
         DataError
             If it means nothing, or nothing that can be called.
         """
-        found = _find(name, self.given, FUNCTIONS, CONSTANTS, self.caller)
+        found = self._used(name, FUNCTIONS, CONSTANTS)
         if found is _MISSING or not callable(found):
             near = near_matches(name, FUNCTIONS)
             raise DataError(
@@ -98,16 +101,22 @@ class Names:
             )
         return found
 
+    def _used(self, name: str, *ours: Mapping[str, Any]) -> Any:
+        found, scope = self._find(name, *ours)
+        if scope is self.given or scope is self.caller:
+            root = name if name in scope else name.split(".")[0]
+            self.used[root] = scope[root]
+        return found
 
-def _find(name: str, *scopes: Mapping[str, Any]) -> Any:
-    """The first meaning of a name, which may have dots in it or stand for attributes: ``np.pi``."""
-    root, *attributes = name.split(".")
-    for scope in scopes:
-        if name in scope:
-            return scope[name]
-        found = scope.get(root, _MISSING) if attributes else _MISSING
-        for attribute in attributes:
-            found = getattr(found, attribute, _MISSING)
-        if found is not _MISSING:
-            return found
-    return _MISSING
+    def _find(self, name: str, *ours: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any] | None]:
+        """The first meaning of a name, which may have dots in it or stand for attributes: ``np.pi``."""
+        root, *attributes = name.split(".")
+        for scope in (self.given, *ours, self.caller):
+            if name in scope:
+                return scope[name], scope
+            found = scope.get(root, _MISSING) if attributes else _MISSING
+            for attribute in attributes:
+                found = getattr(found, attribute, _MISSING)
+            if found is not _MISSING:
+                return found, scope
+        return _MISSING, None

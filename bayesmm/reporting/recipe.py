@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
 from bayesmm.design import Design
+from bayesmm.design.written import NOT_WRITTEN, Written, written
 from bayesmm.estimate import Estimate
 from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior
@@ -101,13 +103,12 @@ def code_of(model: MixedModel, estimate: Estimate, posterior: Posterior | None) 
         build = f"model = bmm.Model(\n{call})"
     else:
         build = f"model = bmm.Model({', '.join(arguments)})"
-    variables = ", ".join(sorted(design.variables))
+    reading = _reading(design)
     lines = [
-        "import bayesmm as bmm",
-        "import pandas as pd",
+        *_imports(design.given.namespace.values()),
         "",
-        f'data = pd.read_csv("data.csv")  # the columns {variables}; {design.n + design.n_dropped} rows',
-        *(["# instead of ... the numbers that were given"] if "=..." in build else []),
+        *(["# instead of ... what was given"] if NOT_WRITTEN in "".join([*reading, build]) else []),
+        *reading,
         build,
         f"estimate = model.fit(reml={estimate.reml})",
     ]
@@ -137,11 +138,38 @@ def _options(model: MixedModel) -> list[str]:
     chosen = {term.label: term.covariance.name for term in design.terms if term.chosen}
     if chosen:
         found.append(f"covariance={chosen!r}")
+    given = design.given
     if design.weights is not None:
-        found.append("weights=...")
-    if design.offset is not None and design.fixed.offset is None:
-        found.append("offset=...")
+        found.append(f"weights={_name_or_not_written(given.weights)}")
+    if given.has_offset:
+        found.append(f"offset={_name_or_not_written(given.offset)}")
+    own = {name: value.text for name, value in given.namespace.items() if value.text}
+    if own:
+        found.append(f"namespace={{{', '.join(f'{name!r}: {text}' for name, text in own.items())}}}")
     return found
+
+
+def _imports(namespace: Iterable[Written]) -> list[str]:
+    own = {value.imports for value in namespace if value.imports}
+    return sorted(own | {"import bayesmm as bmm", "import pandas as pd"})
+
+
+def _reading(design: Design) -> list[str]:
+    """The lines that read the data, and give a column the type that a file of text doesn't keep."""
+    given, rows = design.given, design.n + design.n_dropped
+    columns = sorted({*design.variables, *filter(None, (given.weights, given.offset))})
+    dtype = f", dtype={dict.fromkeys(given.text, 'str')!r}" if given.text else ""
+    lines = [f'data = pd.read_csv("data.csv"{dtype})  # the columns {", ".join(columns)}; {rows} rows']
+    for name, (levels, ordered) in given.factors.items():
+        text = written(name, levels).text
+        if name in design.fixed.variables.union(*(term.recipe.variables for term in design.terms)):
+            options = ", ordered=True" if ordered else ""
+            lines.append(f"data[{name!r}] = pd.Categorical(data[{name!r}], {text}{options})")
+    return lines
+
+
+def _name_or_not_written(column: str | None) -> str:
+    return NOT_WRITTEN if column is None else repr(column)
 
 
 def _version(package: str) -> str:
