@@ -131,3 +131,36 @@ def test_attributes_in_sentences_and_tables_exist(page: Path):
 
 def test_the_pages_were_found():
     assert sum(len(cells(page)) for page in PAGES) > 50
+
+
+def verdicts() -> list[str]:
+    """What every verdict and fault of the certificates says, without its numbers and names."""
+    found = []
+    for room in ("estimate", "posterior"):
+        tree = ast.parse((ROOT / "bayesmm" / room / "certificate.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "verdict":
+                found.append(node.value)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "faults.append":
+                found.append(node.args[0])
+    return [_longest_constant(node) for node in found]
+
+
+def _longest_constant(node: ast.AST) -> str:
+    pieces = [
+        part.value
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    ]
+    return max(pieces, key=len).strip(" '(")
+
+
+def test_every_verdict_has_a_place_on_the_page_of_what_is_wrong():
+    headings = " ".join(
+        line
+        for line in (DOCS / "when-something-is-wrong.md").read_text(encoding="utf-8").splitlines()
+        if "#" in line
+    )
+    assert len(verdicts()) >= 12
+    for words in verdicts():
+        assert words.split(" (it is")[0].rstrip("., ") in headings, words
