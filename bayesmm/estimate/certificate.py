@@ -124,10 +124,7 @@ def certify(
         advice.append("Rescale or centre predictors of very different size, or simplify the random effects.")
     elif directions:
         verdict = "Converged to a singular fit: the optimum lies on the boundary, which is a normal answer."
-        advice.append(
-            "The data don't support these variances beyond zero; fixed effects and standard errors are "
-            "right for this optimum. A posterior shows what the data leave open."
-        )
+        advice.append(_about_singular(directions))
     elif flat:
         verdict = "Converged, but the criterion is nearly flat in some direction: not all is identified."
         advice.append("Simplify the random effects; the terms overlap, or there are few levels.")
@@ -147,6 +144,26 @@ def certify(
         restarts=optimum.starts,
         evaluations=optimum.evaluations,
     )
+
+
+def _about_singular(directions: tuple[str, ...]) -> str:
+    """What a boundary means: a variance of zero, or a covariance matrix that is singular otherwise."""
+    found = []
+    if any(text.endswith("zero") for text in directions):
+        found.append("The data don't support these variances beyond zero.")
+    if any(": the correlation of" in text for text in directions):
+        found.append(
+            "A correlation at ±1 is a singular covariance matrix: both effects vary, but the data don't show "
+            "that they vary apart from each other."
+        )
+    if any(text.endswith("doesn't vary") for text in directions):
+        found.append(
+            "A combination that doesn't vary is a singular covariance matrix: all effects vary, but fewer of "
+            "them independently than there are columns."
+        )
+    found.append("Fixed effects and standard errors are right for this optimum.")
+    found.append("A posterior shows what the data leave open.")
+    return " ".join(found)
 
 
 def singular_directions(label: str, columns: tuple[str, ...], lam: np.ndarray, user: np.ndarray) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from bayesmm.errors import ModelError, near_matches
 from bayesmm.model import MixedModel
 from bayesmm.posterior.certificate import Certificate, certify
 from bayesmm.posterior.sheet import posterior_sheet, summed_up
+from bayesmm.predict import check_choice
 from bayesmm.sheet import Sheet
 from bayesmm.storage import load_tree, save_tree
 
@@ -109,9 +111,11 @@ class Posterior:
         known = [str(name) for name in self.data["posterior"].data_vars]
         if var_names is None:
             return [name for name in known if effects or name not in self.effects]
+        given = [var_names] if isinstance(var_names, str) else list(var_names)
         if options.get("filter_vars") is not None:
-            return var_names
-        wanted = [posterior_name(name) for name in ([var_names] if isinstance(var_names, str) else var_names)]
+            _check_filter(given, options["filter_vars"], known)
+            return given
+        wanted = [posterior_name(name) for name in given]
         for name in wanted:
             if name.removeprefix("~") not in known:
                 raise ModelError(
@@ -436,3 +440,34 @@ def _check_same(data: xr.DataTree, model: MixedModel) -> None:
     raise ModelError(
         got, expected="the model that was sampled", advice="Posterior.load(path) without a model"
     )
+
+
+def _check_filter(patterns: list[str], how: object, known: list[str]) -> None:
+    """Whether patterns, as ``filter_vars`` reads them, leave any variable.
+
+    Raises
+    ------
+    ModelError
+        If not, or if they can't be read.
+    """
+    check_choice("filter_vars", how, ("like", "regex"))
+    wanted = [pattern for pattern in patterns if not pattern.startswith("~")]
+    try:
+        found = [
+            name
+            for name in known
+            if any(pattern in name if how == "like" else re.search(pattern, name) for pattern in wanted)
+        ]
+    except re.error as error:
+        raise ModelError(
+            f"var_names has {', '.join(map(repr, wanted))}, and not all are regular expressions: {error}",
+            expected="regular expressions",
+            advice="filter_vars='like' for parts of names as they are written",
+        ) from None
+    if wanted and not found:
+        raise ModelError(
+            f"no variable of the posterior has {' or '.join(map(repr, wanted))} in its name",
+            expected=f"{'a part' if how == 'like' else 'a regular expression that fits a part'} of one of "
+            f"{', '.join(map(repr, known))}",
+            advice=near_matches(wanted[0], known),
+        )

@@ -47,6 +47,12 @@ def test_a_singular_optimum_is_certified_as_a_normal_answer(name: str, reml: boo
     label = likelihood.design.terms[0].label
     assert list(certificate.singular_directions) == [f"({label}): {words}" for words in directions]
     assert certificate.boundary_curvature.min() >= 0
+    (advice,) = certificate.advice
+    assert ("variances beyond zero" in advice) == ("zero" in directions[0])
+    assert ("A correlation at ±1 is a singular covariance matrix" in advice) == (
+        "correlation" in directions[0]
+    )
+    assert "right for this optimum" in advice
     assert_kuhn_tucker(likelihood, optimum.phi, reml)
 
 

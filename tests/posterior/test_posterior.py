@@ -35,6 +35,26 @@ def test_a_variable_that_is_not_there(sleep_posterior):
         sleep_posterior.summary("Dayz")
 
 
+@pytest.mark.parametrize(
+    ("names", "how", "words"),
+    [
+        ("Dayz", "like", ["no variable", "'Dayz'", "did you mean 'Days'"]),
+        (["^x", "y$"], "regex", ["'^x' or 'y$'", "regular expression"]),
+        ("(", "regex", ["regular expressions", "filter_vars='like'"]),
+        ("sigma", "lik", ["filter_vars is 'lik'", "did you mean 'like'"]),
+    ],
+)
+def test_a_filter_that_leaves_no_variable_is_told_so(sleep_posterior, names, how: str, words: list[str]):
+    with pytest.raises(ModelError) as error:
+        sleep_posterior.summary(names, filter_vars=how)
+    assert [word for word in words if word not in str(error.value)] == []
+
+
+def test_filters_are_those_of_arviz(sleep_posterior):
+    assert list(sleep_posterior.summary("^sig", filter_vars="regex").index) == ["sigma"]
+    assert "sigma" not in sleep_posterior.summary(["~sigma"], filter_vars="like").index
+
+
 def test_the_page_says_what_readers_trip_over(sleep_posterior, machines_posterior):
     page = repr(sleep_posterior)
     assert "Reaction ~ Days + (Days | Subject)" in page
