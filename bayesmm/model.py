@@ -41,7 +41,8 @@ class MixedModel:
     offset
         A column name or n numbers, added to the linear predictor; as for weights.
     namespace
-        Functions and values that the formula may use by name.
+        Functions and values that the formula may use by name, besides those it knows and the variables that
+        stand where the model is made; what they are then is remembered.
 
     Raises
     ------

@@ -40,14 +40,15 @@ def indicators(levels: Sequence[Any]) -> Contrasts:
 
 @dataclass(frozen=True)
 class Treatment:
-    """Differences from a reference level: the first, or ``reference``."""
+    """Differences from a reference level: the first, or ``reference``, or by R's ``base`` that many-th."""
 
     reference: Any = None
+    base: int = 1
     name = "treatment"
 
     def contrasts(self, levels: Sequence[Any]) -> Contrasts:
         """The columns for these levels."""
-        position = _position(self.reference, levels, 0)
+        position = _position(self.reference, levels, min(self.base, len(levels)) - 1)
         return _without(indicators(levels), position)
 
 

@@ -163,7 +163,7 @@ def coded(x: Any, coding: Any = None, levels: Any = None) -> Coded:
     found = Coded.of(x)
     return Coded(
         found.values,
-        found.levels if levels is None else tuple(levels),
+        found.levels if levels is None else tuple(np.asarray(levels).tolist()),
         found.coding if coding is None else as_coding(coding),
         found.ordered,
     )

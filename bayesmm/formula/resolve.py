@@ -99,10 +99,11 @@ def _unexpected(piece: Piece, at: int) -> FormulaError:
             expected="a name or a call",
             advice="take them out, or write what belongs there",
         )
+    advice = f"write what belongs before it, or take the '{token.written}' out"
+    if kind == "LEFT_BRACKET":
+        advice = f"write several values as c(1, 2), or take the '{token.written}' out"
     return token.error(
-        f"'{token.written}' stands where a name or a call should",
-        expected=_ALLOWED,
-        advice=f"write what belongs before it, or take the '{token.written}' out",
+        f"'{token.written}' stands where a name or a call should", expected=_ALLOWED, advice=advice
     )
 
 

@@ -190,7 +190,7 @@ CASES = [
     ("y ~ log(a ⟦b⟧) + (1 | g)", "nothing joins 'a' and 'b'", "'+'"),
     ("y ~ f(x, (⟦k=2⟧)) + (1 | g)", "can't be computed inside a call", "column"),
     ("y ~ ⟦f(x)(z)⟧ + (1 | g)", "no function is named", "'+'"),
-    ("y ~ f(⟦[⟧1, 2]) + (1 | g)", "'[' stands where a name", "'[' out"),
+    ("y ~ f(⟦[⟧1, 2]) + (1 | g)", "'[' stands where a name", "c(1, 2)"),
 ]
 
 
