@@ -1,19 +1,23 @@
 """The same factorization at many parameters, and exact conditional draws, all in compiled code.
 
-For each of S parameter points: fill, eliminate the head, factor the tail, read off the log-determinants and
-r²; then, if asked for, one draw of (u, β) from its exact conditional distribution given the parameters and
-the data: L_aug'[u; β] = l_y + σz with z standard normal, one back-substitution with the factor at hand. No
-Python runs between the points and the interpreter is free meanwhile, so that threads share the work.
+For each of S parameter points: factor K, read off the log-determinants and r²; then, if asked for, one draw
+of (u, β) from its exact conditional distribution given the parameters and the data: L_aug'[u; β] = l_y + σz
+with z standard normal, one back-substitution with the factor at hand. No Python runs between the points and
+the interpreter is free meanwhile, so that threads share the work.
 """
 
 from __future__ import annotations
 
-import numba
-import numpy as np
+from typing import Any
 
-from bayesmm.likelihood.dense import factor
-from bayesmm.likelihood.elimination import back_substitute, eliminate_head, fill_head, fill_tail
-from bayesmm.likelihood.layout import Head, Layout, Tail
+import numpy as np
+from numba.core import types
+
+from bayesmm.likelihood.elimination import back_substitute
+from bayesmm.likelihood.layout import Layout
+from bayesmm.likelihood.moments import factorize
+from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBERS, offset, routine
+from bayesmm.likelihood.table import K_MAX, N_DIAGONAL, N_GROUPS, N_ROWS, Q_HEAD, SIZE
 
 
 def evaluate_many(
@@ -21,8 +25,7 @@ def evaluate_many(
     lam: np.ndarray,
     ridge: np.ndarray,
     omega: np.ndarray,
-    noise: np.ndarray,
-    draws: np.ndarray,
+    noise: np.ndarray | None = None,
 ) -> np.ndarray:
     """(S, 3) log|M|, log|C| and r² at S points; nan where K isn't positive definite.
 
@@ -35,60 +38,41 @@ def evaluate_many(
     omega
         (S,) residual variances.
     noise
-        (S, q + p) standard normal numbers, or (0, 0) if no draws are wanted.
-    draws
-        (S, q + p): head's u, node by node, then the tail's, then β. It may be ``noise`` itself.
+        (S, q + p) standard normal numbers, overwritten by the draws: the head's u, node by node, then the
+        tail's, then β. None if no draws are wanted.
     """
+    head, m = layout.head, layout.size
     out = np.empty((len(lam), 3))
-    arrays = (layout.head, layout.dense, layout.k_group, layout.u_start, layout.q_tail)
-    _evaluate_many(*arrays, lam, ridge, omega, noise, out, draws)
+    work = np.empty(len(head.diagonal) + len(head.rows) + m * m + m)
+    draws = np.empty(0) if noise is None else noise
+    _evaluate_many(layout.table.values, len(lam), lam, ridge, omega, int(noise is not None), draws, work, out)
     return out
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@routine(types.void(INTEGERS, INTEGER, NUMBERS, NUMBERS, NUMBERS, INTEGER, NUMBERS, NUMBERS, NUMBERS))
 def _evaluate_many(
-    head: Head,
-    tail: Tail,
-    k_group: np.ndarray,
-    u_start: np.ndarray,
-    q_tail: int,
-    lam: np.ndarray,
-    ridge: np.ndarray,
-    omega: np.ndarray,
-    noise: np.ndarray,
-    out: np.ndarray,
-    draws: np.ndarray,
+    t: Any, S: int, lam: Any, ridge: Any, omega: Any, with_draws: int, draws: Any, work: Any, out: Any
 ) -> None:
-    m = tail.group.shape[0]
-    D, W, T = np.empty(head.diagonal.shape[0]), np.empty(head.rows.shape[0]), np.empty((m, m))
-    q_head = u_start[-1]
-    x = np.empty(m)
-    for s in range(lam.shape[0]):
-        fill_head(head, lam[s], k_group, D, W)
-        fill_tail(tail, lam[s], T)
-        for i in range(q_tail, m):
-            for j in range(q_tail, i + 1):
-                T[i, j] += omega[s] * ridge[i - q_tail, j - q_tail]
-        log_det = eliminate_head(head, D, W, T)
-        if not factor(T) or not np.isfinite(log_det):
-            out[s] = np.nan
-            continue
-        for i in range(q_tail):
-            log_det += 2.0 * np.log(T[i, i])
-        log_det_C = 0.0
-        for i in range(q_tail, m - 1):
-            log_det_C += 2.0 * np.log(T[i, i])
-        out[s, 0], out[s, 1], out[s, 2] = log_det, log_det_C, T[m - 1, m - 1] ** 2
-        if noise.shape[0]:
-            sigma = np.sqrt(omega[s])
+    m, q_head = t[SIZE], t[Q_HEAD]
+    step = t[N_GROUPS] * t[K_MAX] * t[K_MAX]
+    W = offset(work, t[N_DIAGONAL])
+    T = offset(W, t[N_ROWS])
+    x = offset(T, m * m)
+    for s in range(S):
+        fine = factorize(t, offset(lam, s * step), ridge, omega[s], work, W, T, offset(out, 3 * s))
+        if with_draws and fine:
+            sigma, u = np.sqrt(omega[s]), offset(draws, s * (q_head + m - 1))
+            noise = offset(u, q_head)
             for i in range(m - 1):
-                x[i] = T[m - 1, i] + sigma * noise[s, q_head + i]
+                x[i] = T[(m - 1) * m + i] + sigma * noise[i]
             for i in range(m - 2, -1, -1):
-                x[i] /= T[i, i]
+                row = offset(T, i * m)
+                x[i] /= row[i]
                 for j in range(i):
-                    x[j] -= T[i, j] * x[i]
+                    x[j] -= row[j] * x[i]
             x[m - 1] = -1.0
             for i in range(q_head):
-                draws[s, i] = sigma * noise[s, i]
-            back_substitute(head, u_start, D, W, x, draws[s, :q_head])
-            draws[s, q_head:] = x[: m - 1]
+                u[i] *= sigma
+            back_substitute(t, work, W, x, u)
+            for i in range(m - 1):
+                noise[i] = x[i]

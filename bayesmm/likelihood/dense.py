@@ -7,98 +7,110 @@ is to LAPACK, which stores by columns, an upper one.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from llvmlite import binding
 from numba.core import types
 from numba.extending import get_cython_function_address
 
-from bayesmm.likelihood.inversion import mirror
+from bayesmm.likelihood.routine import INTEGER, NUMBERS, offset, routine
 
 SMALL = 48
 """Matrices up to this size are worked on by plain loops; larger ones by LAPACK."""
-UPLO = ord("U")
+UPLO = 0x55555555
+"""Four letters U: LAPACK looks at the first byte."""
+TILE = 32
 
 
 def _lapack(name: str) -> types.ExternalFunction:
-    """A routine of LAPACK, all of whose five arguments are pointers.
+    """A routine of LAPACK with the arguments UPLO, N, A, LDA and INFO.
 
     Compiled code finds it by the symbol that is made known here, so that it can be kept on disk: an address
     would hold for one process only.
     """
-    symbol = f"bayesmm_{name}"
+    symbol, pointer = f"bayesmm_{name}", types.voidptr
     binding.add_symbol(symbol, get_cython_function_address("scipy.linalg.cython_lapack", name))
-    return types.ExternalFunction(symbol, types.void(*[types.voidptr] * 5))
+    return types.ExternalFunction(symbol, types.void(pointer, pointer, NUMBERS, pointer, pointer))
 
 
 _dpotrf = _lapack("dpotrf")
 _dpotri = _lapack("dpotri")
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def factor(T: np.ndarray) -> bool:
-    """L of the lower triangle of T (m, m), in place; whether T is numerically positive definite."""
-    m = T.shape[0]
+@routine(INTEGER(INTEGER, NUMBERS))
+def factor(m: int, T: Any) -> int:
+    """L of the lower triangle of T (m, m), in place; 1 if T is numerically positive definite, else 0."""
     if m > SMALL:
-        uplo, numbers = np.empty(1, np.uint8), np.empty(2, np.int32)
-        uplo[0], numbers[0] = UPLO, m
-        _dpotrf(uplo.ctypes, numbers.ctypes, T.ctypes, numbers.ctypes, numbers[1:].ctypes)
-        return numbers[1] == 0
+        whole = np.empty(3, np.int32)
+        whole[0], whole[1] = UPLO, m
+        _dpotrf(whole.ctypes, whole[1:].ctypes, T, whole[1:].ctypes, whole[2:].ctypes)
+        return 1 if whole[2] == 0 else 0
     for j in range(m):
-        pivot = T[j, j]
+        upper = offset(T, j * m)
+        pivot = upper[j]
         for q in range(j):
-            pivot -= T[j, q] ** 2
+            pivot -= upper[q] * upper[q]
         if not pivot > 0.0:
-            return False
+            return 0
         pivot = np.sqrt(pivot)
-        T[j, j] = pivot
+        upper[j] = pivot
         for i in range(j + 1, m):
-            value = T[i, j]
+            row = offset(T, i * m)
+            value = row[j]
             for q in range(j):
-                value -= T[i, q] * T[j, q]
-            T[i, j] = value / pivot
-    return True
+                value -= row[q] * upper[q]
+            row[j] = value / pivot
+    return 1
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def invert(L: np.ndarray, size: int) -> None:
+@routine(types.void(INTEGER, INTEGER, NUMBERS))
+def invert(m: int, size: int, L: Any) -> None:
     """(LL')⁻¹ of the leading ``size`` rows and columns of L (m, m), in place; zeros in the rest."""
-    m = L.shape[0]
-    if m > SMALL:
-        uplo, numbers = np.empty(1, np.uint8), np.empty(3, np.int32)
-        uplo[0], numbers[0], numbers[1] = UPLO, size, m
-        _dpotri(uplo.ctypes, numbers.ctypes, L.ctypes, numbers[1:].ctypes, numbers[2:].ctypes)
+    if size > 0 and m > SMALL:
+        whole = np.empty(4, np.int32)
+        whole[0], whole[1], whole[2] = UPLO, size, m
+        _dpotri(whole.ctypes, whole[1:].ctypes, L, whole[2:].ctypes, whole[3:].ctypes)
     else:
         for j in range(size - 1, -1, -1):  # L⁻¹, from the last column; within it from the last row
-            pivot = L[j, j]
+            pivot = L[j * m + j]
             for i in range(size - 1, j, -1):
                 total = 0.0
                 for q in range(j + 1, i + 1):
-                    total -= L[i, q] * L[q, j]
-                L[i, j] = total / pivot
-            L[j, j] = 1.0 / pivot
+                    total -= L[i * m + q] * L[q * m + j]
+                L[i * m + j] = total / pivot
+            L[j * m + j] = 1.0 / pivot
         for i in range(size):  # L⁻ᵀL⁻¹: a row needs those from its own downwards
             for j in range(i + 1):
                 total = 0.0
                 for q in range(i, size):
-                    total += L[q, i] * L[q, j]
-                L[i, j] = total
+                    total += L[q * m + i] * L[q * m + j]
+                L[i * m + j] = total
     for i in range(size, m):
         for j in range(i + 1):
-            L[i, j] = 0.0
-    mirror(L, L)
+            L[i * m + j] = 0.0
+    _mirror(m, L)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def last_row_solution(L: np.ndarray) -> np.ndarray:
+@numba.njit(error_model="numpy")
+def _mirror(m: int, lower: Any) -> None:
+    """Copy a lower triangle to the upper one, tile by tile."""
+    for i0 in range(0, m, TILE):
+        for j0 in range(0, i0 + 1, TILE):
+            for i in range(i0, min(i0 + TILE, m)):
+                for j in range(j0, min(j0 + TILE, i)):
+                    lower[j * m + i] = lower[i * m + j]
+
+
+@routine(types.void(INTEGER, NUMBERS, NUMBERS))
+def last_row_solution(m: int, L: Any, x: Any) -> None:
     """x (m,) with L'x = −L[m−1, m−1] e: the solution that L's last row stands for, −1 in the last place."""
-    m = L.shape[0]
-    x = np.empty(m)
     x[m - 1] = -1.0
     for j in range(m - 1):
-        x[j] = L[m - 1, j]
+        x[j] = L[(m - 1) * m + j]
     for i in range(m - 2, -1, -1):
-        x[i] /= L[i, i]
+        row = offset(L, i * m)
+        x[i] /= row[i]
         for j in range(i):
-            x[j] -= L[i, j] * x[i]
-    return x
+            x[j] -= row[j] * x[i]

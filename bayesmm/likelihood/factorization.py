@@ -13,11 +13,15 @@ r² in the criterion. It holds for singular Λ as for any other, and there is no
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.blas import dger, dtrsv
-from scipy.linalg.lapack import dpotrf, dpotri, dtrtrs
+from scipy.linalg.lapack import dtrtrs
 
-from bayesmm.likelihood import elimination, inversion, row_variances
+from bayesmm.likelihood import row_variances
+from bayesmm.likelihood.dense import invert, last_row_solution
+from bayesmm.likelihood.elimination import back_substitute, forward_substitute
+from bayesmm.likelihood.inversion import contract_head, contract_tail, invert_head, multiply_blocks
 from bayesmm.likelihood.layout import Layout
+from bayesmm.likelihood.moments import factorize
+from bayesmm.likelihood.table import SCRATCH
 
 
 class Factorization:
@@ -48,32 +52,24 @@ class Factorization:
 
     def __init__(self, layout: Layout, lam: np.ndarray, ridge: np.ndarray | None = None) -> None:
         self.layout = layout
-        head, m, q = layout.head, layout.size, layout.q_tail
-        self._lam = lam
+        head, m = layout.head, layout.size
+        self._lam = np.ascontiguousarray(lam)
         self._D, self._W = np.empty(len(head.diagonal)), np.empty(len(head.rows))
-        self._T = np.empty((m, m))
-        elimination.fill_tail(layout.dense, lam, self._T)
-        if ridge is not None:
-            self._T[q:, q:] += ridge
-        elimination.fill_head(head, lam, layout.k_group, self._D, self._W)
-        log_det_head = elimination.eliminate_head(head, self._D, self._W, self._T)
-        _, info = dpotrf(self._T.T, lower=0, clean=0, overwrite_a=1)
-        pivots = np.diag(self._T)
-        finite = np.isfinite(log_det_head) and np.isfinite(pivots).all()
-        self.positive_definite = bool(info == 0 and finite)
-        self.log_det_M = self.log_det_C = self.r2 = np.nan
-        if self.positive_definite:
-            logs = 2.0 * np.log(pivots[:-1])
-            self.log_det_M = log_det_head + float(np.sum(logs[:q]))
-            self.log_det_C = float(np.sum(logs[q:]))
-            self.r2 = float(pivots[-1] ** 2)
+        self._T, found = np.empty((m, m)), np.empty(3)
+        prior = np.empty(0) if ridge is None else np.ascontiguousarray(ridge)
+        omega = float(ridge is not None)
+        factor = (self._D, self._W, self._T)
+        fine = factorize(layout.table.values, self._lam, prior, omega, *factor, found)
+        self.positive_definite = bool(fine)
+        self.log_det_M, self.log_det_C, self.r2 = found.tolist()
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
         """ζ = (û, β̂, −1): the head's û, flat, and the tail's part (m,)."""
-        z = np.zeros(self.layout.size)
-        z[-1] = -self._T[-1, -1]
-        z = dtrsv(self._T.T, z, lower=0, overwrite_x=1)
-        return self._extend(z, np.zeros(self.layout.u_start[-1])), z
+        t, m = self.layout.table.values, self.layout.size
+        u, z = np.zeros(self.layout.u_start[-1]), np.empty(m)
+        last_row_solution(m, self._T, z)
+        back_substitute(t, self._D, self._W, z, u)
+        return u, z
 
     def effects(self, u: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
         """Flat head and tail vectors → (ℓ, k) for each group."""
@@ -111,12 +107,10 @@ class Factorization:
         x
             (m, p) the fixed part.
         """
-        layout = self.layout
-        size = layout.size - 1
-        P_tail = np.zeros((size, size))
-        if size:
-            inverse, _ = dpotri(np.array(self._T.T[:size, :size], order="F"), lower=0, overwrite_c=1)
-            inversion.mirror(inverse.T, P_tail)
+        layout, m = self.layout, self.layout.size
+        inverse = self._T.copy()
+        invert(m, m - 1, inverse)
+        P_tail = np.ascontiguousarray(inverse[:-1, :-1])
         tail_at = np.full(len(layout.cross.groups), -1, dtype=np.int64)
         tail_at[list(layout.tail)] = layout.tail_offset
         return row_variances.quadratic_forms(
@@ -133,16 +127,11 @@ class Factorization:
         with_fixed
             w: whether log|C| belongs to the criterion.
         """
-        layout, head = self.layout, self.layout.head
+        t, gradient = self.layout.table.values, np.zeros_like(self._lam)
         u, z = self.solve()
         P_tail, PD, PW = self._invert(with_fixed=with_fixed)
-        gradient = np.zeros_like(self._lam)
-        inversion.contract_head(
-            head, layout.u_start, self._lam, layout.k_group, PD, PW, kappa, u, z, gradient
-        )
-        if layout.tail:
-            Q = dger(kappa, z, z, a=P_tail.T, overwrite_a=1).T
-            inversion.contract_tail(layout.dense, self._lam, layout.k_group, Q, gradient)
+        contract_head(t, self._lam, PD, PW, kappa, u, z, gradient)
+        contract_tail(t, self._lam, kappa, z, P_tail, gradient)
         return 2.0 * gradient
 
     def score_residuals(self) -> list[np.ndarray]:
@@ -180,7 +169,7 @@ class Factorization:
             at += len(scaled[g])
         for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
             tail[offset : offset + len(scaled[g])] = scaled[g]
-        elimination.forward_substitute(layout.head, self.layout.u_start, self._D, self._W, head, tail)
+        forward_substitute(layout.table.values, self._D, self._W, d, head, tail)
         reduced, _ = dtrtrs(self._T.T, tail, lower=0, trans=1)
         reduced = reduced[:-1]
         return products - head.T @ head - reduced.T @ reduced
@@ -190,21 +179,14 @@ class Factorization:
         cross = self.layout.cross
         out = [np.einsum("lab,lbx->lax", A, columns) for A, columns in zip(cross.diagonal, h, strict=True)]
         for (g, j), pair in cross.pairs.items():
-            inversion.multiply_blocks(pair.values, pair.rows, pair.columns, h[g], h[j], out[g], out[j])
+            multiply_blocks(pair.values, pair.rows, pair.columns, h[g], h[j], out[g], out[j])
         return out
-
-    def _extend(self, z: np.ndarray, u: np.ndarray) -> np.ndarray:
-        elimination.back_substitute(self.layout.head, self.layout.u_start, self._D, self._W, z, u)
-        return u
 
     def _invert(self, *, with_fixed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The inverse on the factor's pattern: its tail (m, m), y's row and column zero, and the head's."""
-        layout, head, m = self.layout, self.layout.head, self.layout.size
-        PD, PW = np.empty_like(self._D), np.empty_like(self._W)
-        size = m - 1 if with_fixed else layout.q_tail
-        P_tail = np.zeros((m, m))
-        if size:
-            inverse, _ = dpotri(np.array(self._T.T[:size, :size], order="F"), lower=0, overwrite_c=1)
-            inversion.mirror(inverse.T, P_tail)
-        inversion.invert_head(head, self._D, self._W, P_tail, PD, PW)
+        layout, m = self.layout, self.layout.size
+        t, P_tail = layout.table.values, self._T.copy()
+        PD, PW, scratch = np.empty_like(self._D), np.empty_like(self._W), np.empty(t[SCRATCH])
+        invert(m, m - 1 if with_fixed else layout.q_tail, P_tail)
+        invert_head(t, self._D, self._W, P_tail, PD, PW, scratch)
         return P_tail, PD, PW

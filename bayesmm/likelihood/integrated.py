@@ -113,7 +113,7 @@ class IntegratedLikelihood:
         whole, real = self.packed
         point = np.ascontiguousarray(self.likelihood.checked(phi))
         with one_thread() if self.likelihood.layout.size > SMALL else nullcontext():
-            value = log_density(whole, real, point, float(log_sigma), gradient)
+            value = log_density(whole, real, point, self.size, float(log_sigma), gradient)
         return value, gradient[:-1], float(gradient[-1])
 
     @cached_property
@@ -128,25 +128,23 @@ class IntegratedLikelihood:
             for r, c in cells
         ]
         extent = Extent(
-            k_group=likelihood.layout.k_group,
-            u_start=likelihood.layout.u_start,
             places=np.array(places, dtype=np.int64),
             ridge=self._ridge,
             prior_mean=self._mean,
-            log_scale=float(np.log(coordinates.scale)),
-            constant=float(self._deviance(0.0, 0.0, 0.0, 1.0)),
-            degrees=float(cross.n - cross.p),
+            scalars=np.array(
+                [np.log(coordinates.scale), self._deviance(0.0, 0.0, 0.0, 1.0), cross.n - cross.p]
+            ),
         )
-        return pack(likelihood.layout.head, likelihood.layout.dense, extent)
+        return pack(likelihood.layout, extent)
 
     def log_densities(self, phi: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1) -> np.ndarray:
         """(S,) log p(y | φ_s, σ_s); −∞ where it can't be computed."""
         lam = self.likelihood.group_factors_many(phi)
         omega = self.omega(log_sigma, len(lam))
-        out, none = np.empty((len(lam), 3)), np.zeros((0, 0))
+        out = np.empty((len(lam), 3))
 
         def work(at: slice) -> None:
-            out[at] = evaluate_many(self.likelihood.layout, lam[at], self._ridge, omega[at], none, none)
+            out[at] = evaluate_many(self.likelihood.layout, lam[at], self._ridge, omega[at])
 
         _in_threads(work, _pieces(len(lam), cores), cores)
         return self._values(out, omega)
@@ -174,7 +172,7 @@ class IntegratedLikelihood:
 
         def work(at: slice) -> None:
             raw = streams[at.start].standard_normal((at.stop - at.start, q + likelihood.cross.p))
-            out[at] = evaluate_many(likelihood.layout, lam[at], self._ridge, omega[at], raw, raw)
+            out[at] = evaluate_many(likelihood.layout, lam[at], self._ridge, omega[at], raw)
             beta[at] = coordinates.beta(raw[:, q:])
             u = likelihood.layout.by_group(raw[:, :q_head], raw[:, q_head:q])
             for t, (factor, b) in enumerate(zip(factors, effects, strict=True)):

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesmm.design.cross_product import CrossProduct
+from bayesmm.likelihood.table import Table
 
 
 class Head(NamedTuple):
@@ -142,6 +143,23 @@ class Layout:
     def bytes(self) -> int:
         """Memory of the factor and its workspace."""
         return 8 * (3 * len(self.head.rows) + 3 * len(self.head.diagonal) + 4 * self.size**2)
+
+    @cached_property
+    def table(self) -> Table:
+        """What the compiled functions take: the arrays by their addresses, and sizes."""
+        head, m = self.head, self.size
+        numbers = (
+            len(self.chain),
+            len(self.cross.groups),
+            self.k_max,
+            m,
+            self.q_tail,
+            self.u_start[-1],
+            len(head.diagonal),
+            len(head.rows),
+            np.diff(head.row_start).max() + self.k_max**2,
+        )
+        return Table((*head, *self.dense, self.k_group, self.u_start), [int(number) for number in numbers])
 
     @cached_property
     def k_group(self) -> np.ndarray:

@@ -158,10 +158,9 @@ class LeaveOut:
     ) -> np.ndarray:
         out, layout = np.empty((len(omega), self.n_units)), self._layout
         kernel = remove_rows if isinstance(sets, Cells) else remove_subtrees
-        arrays = (layout.head, layout.dense, layout.k_group, layout.u_start)
 
         def work(at: slice) -> None:
-            kernel(*arrays, lam[at], self.integrated.ridge, omega[at], sets, out[at])
+            kernel(layout, lam[at], self.integrated.ridge, omega[at], sets, out[at])
 
         _in_threads(work, len(omega), cores, lambda points: advance(points * self.n_units))
         return out
@@ -185,10 +184,10 @@ class LeaveOut:
     ) -> tuple[np.ndarray, np.ndarray]:
         """(S,) log p of the whitened rows of a cross-product, and log|C|, C = X'V⁻¹X + ωP₀."""
         layout = layout_of(cross)
-        none, found = np.zeros((0, 0)), np.empty((len(omega), 3))
+        found = np.empty((len(omega), 3))
 
         def work(at: slice) -> None:
-            found[at] = evaluate_many(layout, lam[at], self.integrated.ridge, omega[at], none, none)
+            found[at] = evaluate_many(layout, lam[at], self.integrated.ridge, omega[at])
 
         _in_threads(work, len(omega), cores)
         log_det_M, log_det_C, r2 = found.T

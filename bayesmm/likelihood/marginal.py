@@ -176,8 +176,8 @@ class MarginalLikelihood:
     @one_thread()
     def criteria(self, phi: np.ndarray, *, reml: bool) -> np.ndarray:
         """(S,) the criterion at many points (S, d), in compiled code; +∞ where it can't be evaluated."""
-        lam, none, p1 = self.group_factors_many(phi), np.zeros((0, 0)), self.cross.p + 1
-        out = evaluate_many(self.layout, lam, np.zeros((p1, p1)), np.ones(len(lam)), none, none)
+        lam, p1 = self.group_factors_many(phi), self.cross.p + 1
+        out = evaluate_many(self.layout, lam, np.zeros((p1, p1)), np.ones(len(lam)))
         values = self._value(out[:, 0], out[:, 1], out[:, 2], reml)
         return np.where(np.isfinite(values), values, np.inf)
 

@@ -1,8 +1,10 @@
 """A likelihood and the prior of its coefficients as two flat arrays, one of whole numbers, one of real ones.
 
-Compiled code that others generate takes arrays and nothing else, and each array costs it time to compile.
-``whole`` begins with a table of (place, rows, columns), a row for each of ``FIELDS``; then come the fields of
-whole numbers. The fields of real numbers lie in ``real``. :func:`unpack` gives views, it copies nothing.
+Compiled code that others generate takes arrays and nothing else, and each array costs it time to compile;
+and arrays, other than addresses, can be kept and sent elsewhere. ``whole`` begins with the places of all
+arrays, in the order of :mod:`bayesmm.likelihood.table` and then of ``EXTENT``, and with the layout's numbers;
+then come the arrays of whole numbers. Those of real numbers lie in ``real``; their places are counted down
+from −1. :func:`unpack` makes a table of addresses of them.
 """
 
 from __future__ import annotations
@@ -14,108 +16,71 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from bayesmm.likelihood.layout import Head, Tail
-
-FIELDS = 25
+from bayesmm.likelihood.layout import Layout
+from bayesmm.likelihood.table import ARRAYS, LAYOUT
 
 
 class Extent(NamedTuple):
-    """What an evaluation needs besides the head and the tail.
+    """What an evaluation needs besides the layout.
 
     Attributes
     ----------
-    k_group
-        (G,) columns a level of each group.
-    u_start
-        (N + 1,) where each node's random effects begin.
     places
         (…, 4) parameter p stands at row r, column c of the relative factor of group g: (p, g, r, c).
     ridge
         (p + 1, p + 1) the prior of β, as it is added to [X y]'[X y] with weight ω.
     prior_mean
         m₀ (p,).
-    log_scale
-        log s, s being σ's unit.
-    constant
-        What −2 log p(y | φ, σ) has besides what depends on φ and σ.
-    degrees
-        n − p.
+    scalars
+        log s, s being σ's unit; what −2 log p(y | φ, σ) has besides what depends on φ and σ; n − p.
     """
 
-    k_group: np.ndarray
-    u_start: np.ndarray
     places: np.ndarray
     ridge: np.ndarray
     prior_mean: np.ndarray
-    log_scale: float
-    constant: float
-    degrees: float
+    scalars: np.ndarray
 
 
-def pack(head: Head, tail: Tail, extent: Extent) -> tuple[np.ndarray, np.ndarray]:
+PLACES, RIDGE, PRIOR_MEAN, SCALARS = range(LAYOUT, LAYOUT + 4)
+N_PLACES = LAYOUT + 4
+PACKED = LAYOUT + 5
+"""The length of the table."""
+
+
+def pack(layout: Layout, extent: Extent) -> tuple[np.ndarray, np.ndarray]:
     """The arrays ``whole`` (int64) and ``real`` (float64)."""
-    fields = [np.asarray(field) for part in (head, tail, extent) for field in part]
-    table = np.zeros((FIELDS, 3), dtype=np.int64)
-    parts: dict[str, list[np.ndarray]] = {"i": [table.ravel()], "f": []}
-    ends = {"i": table.size, "f": 0}
-    for row, field in zip(table, fields, strict=True):
-        kind = field.dtype.kind
-        shape = field.shape if field.ndim == 2 else (field.size, 1)
-        row[:] = ends[kind], *shape
-        parts[kind].append(field.ravel())
-        ends[kind] += field.size
-    return np.concatenate(parts["i"], dtype=np.int64), np.concatenate(parts["f"], dtype=np.float64)
+    table = np.zeros(PACKED, dtype=np.int64)
+    table[ARRAYS:LAYOUT] = layout.table.numbers
+    table[N_PLACES] = len(extent.places)
+    whole, real = [table], []
+    ends = {"i": PACKED, "f": 0}
+    places = [*range(ARRAYS), PLACES, RIDGE, PRIOR_MEAN, SCALARS]
+    for place, array in zip(places, (*layout.table.arrays, *extent), strict=True):
+        kind = array.dtype.kind
+        table[place] = ends["i"] if kind == "i" else -1 - ends["f"]
+        (whole if kind == "i" else real).append(array.ravel())
+        ends[kind] += array.size
+    return np.concatenate(whole, dtype=np.int64), np.concatenate(real, dtype=np.float64)
 
 
 @intrinsic
-def _place(typing_context: Any, flat: types.Array, start: types.Integer) -> tuple[Any, Any]:
-    """The address of an element: without a count of references, and whether or not it may be written to."""
+def _address(typing_context: Any, pointer: types.CPointer) -> tuple[Any, Any]:
+    """The address that a pointer holds."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, args[0])
-        return builder.gep(array.data, [args[1]])
+        return builder.ptrtoint(args[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(flat.dtype)(flat, types.intp), generate
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _vector(whole: np.ndarray, flat: np.ndarray, field: int) -> np.ndarray:
-    return numba.carray(_place(flat, whole[3 * field]), (whole[3 * field + 1],))
+    return types.intp(pointer), generate
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _matrix(whole: np.ndarray, flat: np.ndarray, field: int) -> np.ndarray:
-    return numba.carray(_place(flat, whole[3 * field]), (whole[3 * field + 1], whole[3 * field + 2]))
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def unpack(whole: np.ndarray, real: np.ndarray) -> tuple[Head, Tail, Extent]:
-    """Views of the arrays under their names, in the order of the fields."""
-    head = Head(
-        _vector(whole, whole, 0),
-        _vector(whole, whole, 1),
-        _vector(whole, whole, 2),
-        _matrix(whole, whole, 3),
-        _matrix(whole, whole, 4),
-        _vector(whole, whole, 5),
-        _vector(whole, whole, 6),
-        _vector(whole, whole, 7),
-        _vector(whole, whole, 8),
-        _matrix(whole, whole, 9),
-        _vector(whole, whole, 10),
-        _vector(whole, whole, 11),
-        _vector(whole, real, 12),
-        _vector(whole, real, 13),
-    )
-    tail = Tail(_matrix(whole, real, 14), _vector(whole, whole, 15), _vector(whole, whole, 16))
-    extent = Extent(
-        _vector(whole, whole, 17),
-        _vector(whole, whole, 18),
-        _matrix(whole, whole, 19),
-        _matrix(whole, real, 20),
-        _vector(whole, real, 21),
-        _vector(whole, real, 22)[0],
-        _vector(whole, real, 23)[0],
-        _vector(whole, real, 24)[0],
-    )
-    return head, tail, extent
+@numba.njit(error_model="numpy")
+def unpack(whole: Any, real: Any, table: Any) -> None:
+    """Fill a table (PACKED,) with the addresses of the arrays, and with the numbers."""
+    for i in range(PACKED):
+        place = whole[i]
+        if ARRAYS <= i < LAYOUT or i == N_PLACES:
+            table[i] = place
+        elif place >= 0:
+            table[i] = _address(whole) + 8 * place
+        else:
+            table[i] = _address(real) + 8 * (-1 - place)

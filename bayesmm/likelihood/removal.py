@@ -14,18 +14,42 @@ log|I + W_DW_D'| is added. Notation and layout are those of :mod:`bayesmm.likeli
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
+from numba.core import types
 
-from bayesmm.likelihood.dense import factor, invert, last_row_solution
-from bayesmm.likelihood.elimination import back_substitute, eliminate_head, fill_head, fill_tail
-from bayesmm.likelihood.inversion import invert_head
-from bayesmm.likelihood.layout import Head, Tail
+from bayesmm.likelihood.layout import Layout
+from bayesmm.likelihood.moments import factorize, solve_and_invert
+from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBER, NUMBERS, integers, numbers, offset, routine
+from bayesmm.likelihood.table import (
+    ANCESTOR_START,
+    ANCESTORS,
+    DIAGONAL_START,
+    ENTRY_GROUP,
+    ENTRY_START,
+    FACTORS,
+    GROUPS,
+    K_GROUP,
+    K_MAX,
+    N_DIAGONAL,
+    N_GROUPS,
+    N_ROWS,
+    Q_HEAD,
+    RELATIVE,
+    ROW_START,
+    SCRATCH,
+    SIZE,
+    TAIL_COLUMNS,
+    TAIL_START,
+    U_START,
+    K,
+    Table,
+)
 from bayesmm.likelihood.units import Cells, Subtrees
 
-LOG_2PI = np.log(2 * np.pi)
+LOG_2PI = float(np.log(2 * np.pi))
 LEAST = 1e-12
 """The smallest 1 − h, or pivot of I − L'HL, in which digits are left; the result is nan below it.
 
@@ -34,17 +58,8 @@ little only where A alone tells of a coefficient whose prior is a million times 
 """
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
 def remove_rows(
-    head: Head,
-    tail: Tail,
-    k_group: np.ndarray,
-    u_start: np.ndarray,
-    lam: np.ndarray,
-    ridge: np.ndarray,
-    omega: np.ndarray,
-    cells: Cells,
-    out: np.ndarray,
+    layout: Layout, lam: np.ndarray, ridge: np.ndarray, omega: np.ndarray, cells: Cells, out: np.ndarray
 ) -> None:
     """out (S, n) = log p(y_i | y_−i) of the whitened rows at S points.
 
@@ -59,322 +74,328 @@ def remove_rows(
     out
         nan where K isn't positive definite, or too few digits are left.
     """
-    work = _workspace(head, tail, u_start)
-    t = cells.rows.shape[1] - 1
-    P, zeta = np.empty((t, t)), np.empty(t)
-    for s in range(lam.shape[0]):
-        if not _moments(head, tail, k_group, u_start, lam[s], ridge, omega[s], work):
-            out[s] = np.nan
-            continue
-        for c in range(cells.node.shape[0]):
-            _gather(head, u_start, 0, cells.node[c], cells.positions[c], work, P, zeta)
-            at = 0
-            for g in cells.groups:  # ΛPΛ' and Λζ: the rows are those of [Z X], without Λ
-                _scale(P, zeta, lam[s, g], at, k_group[g])
-                at += k_group[g]
-            rows = slice(cells.start[c], cells.start[c + 1])
-            _row_densities(P, zeta, omega[s], cells.rows[rows], cells.order[rows], out[s])
+    size = cells.rows.shape[1] - 1
+    table = Table(
+        cells, (len(cells.node), cells.positions.shape[1], size, len(cells.groups), len(cells.order))
+    )
+    work = _workspace(layout, size**2 + size)
+    _remove_rows(layout.table.values, len(lam), lam, ridge, omega, table.values, work, out)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
 def remove_subtrees(
-    head: Head,
-    tail: Tail,
-    k_group: np.ndarray,
-    u_start: np.ndarray,
-    lam: np.ndarray,
-    ridge: np.ndarray,
-    omega: np.ndarray,
-    trees: Subtrees,
-    out: np.ndarray,
+    layout: Layout, lam: np.ndarray, ridge: np.ndarray, omega: np.ndarray, trees: Subtrees, out: np.ndarray
 ) -> None:
     """out (S, ℓ) = log p(y_A | y_−A) of all whitened rows of each level; the arguments as in the other."""
-    work, h = _workspace(head, tail, u_start), trees.h
-    t, B, P, zeta = 0, np.empty((1, 1)), np.empty((0, 0)), np.empty(0)
-    positions = np.arange(0)
-    for s in range(lam.shape[0]):
-        if not _moments(head, tail, k_group, u_start, lam[s], ridge, omega[s], work):
-            out[s] = np.nan
+    h, first, *arrays = trees
+    size = int(np.sqrt(np.diff(trees.start).max())) - 1
+    table = Table((*arrays, np.arange(size)), (h, first, len(trees.n)))
+    work = _workspace(layout, 4 * (size + 1) ** 2)
+    _remove_subtrees(layout.table.values, len(lam), lam, ridge, omega, table.values, work, out)
+
+
+def _workspace(layout: Layout, more: int) -> np.ndarray:
+    """One point's factor and moments, with room for more numbers behind them; its parts are told below."""
+    numbers, m = layout.table.values, layout.size
+    blocks = numbers[N_DIAGONAL] + numbers[N_ROWS]
+    return np.empty(2 * blocks + m * m + 3 + numbers[Q_HEAD] + m + numbers[SCRATCH] + more)
+
+
+@numba.njit(error_model="numpy")
+def _tail(t: Any, work: Any) -> Any:
+    """The tail's factor T, later its inverse; before it lie D and W, after it three numbers."""
+    return offset(work, t[N_DIAGONAL] + t[N_ROWS])
+
+
+@numba.njit(error_model="numpy")
+def _mean(t: Any, work: Any) -> Any:
+    """The mean of (u, β): u, then x with y's −1 in the last place."""
+    return offset(_tail(t, work), t[SIZE] * t[SIZE] + 3)
+
+
+@numba.njit(error_model="numpy")
+def _inverse(t: Any, work: Any) -> Any:
+    """The rest of the inverse on its pattern, X included: PD, PW."""
+    return offset(_mean(t, work), t[Q_HEAD] + t[SIZE])
+
+
+@numba.njit(error_model="numpy")
+def _rest(t: Any, work: Any) -> Any:
+    """What lies behind."""
+    return offset(_inverse(t, work), t[N_DIAGONAL] + t[N_ROWS] + t[SCRATCH])
+
+
+@routine(INTEGER(INTEGERS, NUMBERS, NUMBERS, NUMBER, NUMBERS))
+def _moments(t: Any, lam: Any, ridge: Any, omega: float, work: Any) -> int:
+    """Factor K and find the inverse on the pattern and the mean of (u, β); 1 if K is positive definite."""
+    W, T = offset(work, t[N_DIAGONAL]), _tail(t, work)
+    if factorize(t, lam, ridge, omega, work, W, T, offset(T, t[SIZE] * t[SIZE])) == 0:
+        return 0
+    solve_and_invert(t, work, W, T, _mean(t, work), _inverse(t, work))
+    return 1
+
+
+# The tables of the sets, as remove_rows and remove_subtrees make them.
+NODE, POSITIONS, START, ORDER, CELL_ROWS, CELL_GROUPS, N_CELLS, WIDTH, TOUCHED, N_TOUCHED, N = range(11)
+TREE_N, TREE_START, PRODUCTS, BELOW_START, BELOW, BELOW_H, IDENTITY, PLACE, FIRST_NODE, LEVELS = range(10)
+
+
+@routine(types.void(INTEGERS, INTEGER, NUMBERS, NUMBERS, NUMBERS, INTEGERS, NUMBERS, NUMBERS))
+def _remove_rows(t: Any, S: int, lam: Any, ridge: Any, omega: Any, cells: Any, work: Any, out: Any) -> None:
+    k_max, k_group, n, width, size = t[K_MAX], integers(t[K_GROUP]), cells[N], cells[WIDTH], cells[TOUCHED]
+    node, positions, start = integers(cells[NODE]), integers(cells[POSITIONS]), integers(cells[START])
+    order, rows, groups = integers(cells[ORDER]), numbers(cells[CELL_ROWS]), integers(cells[CELL_GROUPS])
+    square, P = k_max * k_max, _rest(t, work)
+    zeta = offset(P, size * size)
+    for s in range(S):
+        point, found = offset(lam, s * t[N_GROUPS] * square), offset(out, s * n)
+        if _moments(t, point, ridge, omega[s], work) == 0:
+            for i in range(n):
+                found[i] = np.nan
             continue
-        for j in range(trees.n.shape[0]):
-            v = trees.first + j
-            wt = head.tail_start[v + 1] - head.tail_start[v] - 1
-            size = head.k[h] + head.ancestor_start[h, h] + wt
-            if size != t:
-                t, B, P, zeta = size, np.empty((size + 1, size + 1)), np.empty((size, size)), np.empty(size)
-                positions = np.arange(wt)
-            log_det = _products(head, k_group, lam[s], work, trees, j, B)
-            _gather(head, u_start, h, v, positions, work, P, zeta)
-            log_det, squares = _mahalanobis(P, zeta, B, log_det)
-            out[s, j] = -0.5 * (trees.n[j] * (LOG_2PI + np.log(omega[s])) + log_det + squares / omega[s])
+        for c in range(cells[N_CELLS]):
+            _gather(t, 0, node[c], offset(positions, c * width), width, work, P, zeta)
+            at = 0
+            for g in range(cells[N_TOUCHED]):  # ΛPΛ' and Λζ: the rows are those of [Z X], without Λ
+                k = k_group[groups[g]]
+                factor = offset(point, groups[g] * square)
+                _scale(size, offset(P, at * size), offset(P, at), offset(zeta, at), factor, k_max, k)
+                at += k
+            for i in range(start[c], start[c + 1]):
+                found[order[i]] = _row_density(size, P, zeta, omega[s], offset(rows, i * (size + 1)))
 
 
-class Work(NamedTuple):
-    """One point's factor and moments.
-
-    ``D``, ``W``, ``T`` the factor, T then the tail's inverse; ``PD``, ``PW`` the rest of the inverse on its
-    pattern, X included; ``u``, ``x`` the mean of (u, β), x with y's −1 in the last place.
-    """
-
-    D: np.ndarray
-    W: np.ndarray
-    T: np.ndarray
-    PD: np.ndarray
-    PW: np.ndarray
-    u: np.ndarray
-    x: np.ndarray
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _workspace(head: Head, tail: Tail, u_start: np.ndarray) -> Work:
-    blocks, rows, m = head.diagonal.shape[0], head.rows.shape[0], tail.group.shape[0]
-    return Work(
-        np.empty(blocks),
-        np.empty(rows),
-        np.empty((m, m)),
-        np.empty(blocks),
-        np.empty(rows),
-        np.empty(u_start[-1]),
-        np.empty(m),
-    )
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _moments(
-    head: Head,
-    tail: Tail,
-    k_group: np.ndarray,
-    u_start: np.ndarray,
-    lam: np.ndarray,
-    ridge: np.ndarray,
-    omega: float,
-    work: Work,
-) -> bool:
-    """Factor K and find the inverse on the pattern and the mean of (u, β); whether K is positive definite."""
-    T, m = work.T, work.T.shape[0]
-    q_tail = m - ridge.shape[0]
-    fill_head(head, lam, k_group, work.D, work.W)
-    fill_tail(tail, lam, T)
-    for i in range(q_tail, m):
-        for j in range(q_tail, i + 1):
-            T[i, j] += omega * ridge[i - q_tail, j - q_tail]
-    log_det = eliminate_head(head, work.D, work.W, T)
-    if not factor(T) or not np.isfinite(log_det):
-        return False
-    work.x[:] = last_row_solution(T)
-    work.u[:] = 0.0
-    back_substitute(head, u_start, work.D, work.W, work.x, work.u)
-    invert(T, m - 1)
-    invert_head(head, work.D, work.W, T, work.PD, work.PW)
-    return True
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _row_densities(
-    P: np.ndarray, zeta: np.ndarray, omega: float, rows: np.ndarray, order: np.ndarray, out: np.ndarray
+@routine(types.void(INTEGERS, INTEGER, NUMBERS, NUMBERS, NUMBERS, INTEGERS, NUMBERS, NUMBERS))
+def _remove_subtrees(
+    t: Any, S: int, lam: Any, ridge: Any, omega: Any, trees: Any, work: Any, out: Any
 ) -> None:
-    """log p(y_i | y_−i) of rows (r, t + 1) [w | y] that share P and ζ̂."""
-    t = P.shape[0]
-    for i in range(rows.shape[0]):
-        leverage, residual = 0.0, rows[i, t]
-        for a in range(t):
-            value = rows[i, a]
-            total = 0.5 * P[a, a] * value
-            for b in range(a):
-                total += P[a, b] * rows[i, b]
-            leverage += 2.0 * total * value
-            residual -= value * zeta[a]
-        left = 1.0 - leverage
-        if left > LEAST:
-            out[order[i]] = 0.5 * (np.log(left / omega) - residual**2 / (omega * left) - LOG_2PI)
-        else:
-            out[order[i]] = np.nan
+    H, h, levels, tail_start = t[FACTORS], trees[PLACE], trees[LEVELS], integers(t[TAIL_START])
+    n_rows, identity = integers(trees[TREE_N]), integers(trees[IDENTITY])
+    step = t[N_GROUPS] * t[K_MAX] * t[K_MAX]
+    base = integers(t[K])[h] + integers(t[ANCESTOR_START])[h * H + h]
+    P = _rest(t, work)
+    for s in range(S):
+        point = offset(lam, s * step)
+        fine = _moments(t, point, ridge, omega[s], work)
+        for j in range(levels):
+            if fine == 0:
+                out[s * levels + j] = np.nan
+                continue
+            v = trees[FIRST_NODE] + j
+            width = tail_start[v + 1] - tail_start[v] - 1
+            size = base + width
+            B = offset(P, size * size)
+            zeta = offset(B, (size + 1) * (size + 1))
+            log_det = _products(t, point, work, trees, j, size + 1, B)
+            _gather(t, h, v, identity, width, work, P, zeta)
+            value = log_det + n_rows[j] * (LOG_2PI + np.log(omega[s]))
+            out[s * levels + j] = -0.5 * (value + _mahalanobis(size, P, zeta, B, omega[s]))
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _gather(
-    head: Head,
-    u_start: np.ndarray,
-    h: int,
-    v: int,
-    positions: np.ndarray,
-    work: Work,
-    P: np.ndarray,
-    zeta: np.ndarray,
-) -> None:
-    """P and ζ̂ on the columns of a node v of factor h: own | ancestors' | those of its tail columns."""
-    H, w, t0 = head.k.shape[0], positions.shape[0], head.tail_start[v]
-    base = head.k[h] + head.ancestor_start[h, h]
-    at = 0
-    for j in range(h, H):
-        a = v if j == h else head.ancestors[v, j]
-        k, wa = head.k[j], head.ancestor_start[j, j]
-        width = wa + head.tail_start[a + 1] - head.tail_start[a]
-        for r in range(k):
-            own, d0, w0 = at + r, head.diagonal_start[a] + r * k, head.row_start[a] + r * width
-            zeta[own] = work.u[u_start[a] + r]
-            for c in range(k):
-                P[own, at + c] = work.PD[d0 + c]
-            for c in range(wa):
-                P[own, at + k + c] = P[at + k + c, own] = work.PW[w0 + c]
-            for i in range(w):
-                place = positions[i] if j == h else head.relative[t0 + positions[i], j]
-                P[own, base + i] = P[base + i, own] = work.PW[w0 + wa + place]
-        at += k
-    for i in range(w):
-        column = head.tail_columns[t0 + positions[i]]
-        zeta[base + i] = work.x[column]
-        for c in range(w):
-            P[base + i, base + c] = work.T[column, head.tail_columns[t0 + positions[c]]]
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _scale(P: np.ndarray, zeta: np.ndarray, lam: np.ndarray, at: int, k: int) -> None:
-    """P ← ΛPΛ' and ζ ← Λζ for the block λ of k columns that begins at ``at``, in place."""
-    t = P.shape[0]
-    for r in range(k - 1, -1, -1):
-        zeta[at + r] *= lam[r, r]
-        for c in range(t):
-            P[at + r, c] *= lam[r, r]
-        for q in range(r):
-            zeta[at + r] += lam[r, q] * zeta[at + q]
-            for c in range(t):
-                P[at + r, c] += lam[r, q] * P[at + q, c]
-    for c in range(t):
-        for r in range(k - 1, -1, -1):
-            value = lam[r, r] * P[c, at + r]
-            for q in range(r):
-                value += lam[r, q] * P[c, at + q]
-            P[c, at + r] = value
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _products(
-    head: Head,
-    k_group: np.ndarray,
-    lam: np.ndarray,
-    work: Work,
-    trees: Subtrees,
-    j: int,
-    B: np.ndarray,
-) -> float:
-    """B (t + 1, t + 1) = [W y]'(I + W_DW_D')⁻¹[W y] of the level j; gives log|I + W_DW_D'|."""
-    h, v, size = trees.h, trees.first + j, B.shape[0]
-    at = trees.start[j]
+@numba.njit(error_model="numpy")
+def _row_density(size: int, P: Any, zeta: Any, omega: float, row: Any) -> float:
+    """log p(y_i | y_−i) of a row (size + 1,) [w | y]."""
+    leverage, residual = 0.0, row[size]
     for a in range(size):
-        for b in range(size):
-            B[a, b] = trees.products[at + a * size + b]
-    at = 0
-    for i in range(h, head.k.shape[0]):
-        _scale_products(B, lam[head.groups[i]], at, head.k[i])
-        at += head.k[i]
-    for e in range(head.entry_start[v], head.entry_start[v + 1]):
-        g = head.entry_group[e]
-        _scale_products(B, lam[g], at, k_group[g])
-        at += k_group[g]
-    base = head.k[h] + head.ancestor_start[h, h]
-    log_det = 0.0
-    for i in range(trees.below_start[j], trees.below_start[j + 1]):
-        d, level = trees.below[i], trees.below_h[i]
-        k, wa, skipped = head.k[level], head.ancestor_start[level, level], head.ancestor_start[level, h]
-        t0 = head.tail_start[d]
-        wt = head.tail_start[d + 1] - t0
+        value, own = row[a], offset(P, a * size)
+        total = 0.5 * own[a] * value
+        for b in range(a):
+            total += own[b] * row[b]
+        leverage += 2.0 * total * value
+        residual -= value * zeta[a]
+    left = 1.0 - leverage
+    if left > LEAST:
+        return 0.5 * (np.log(left / omega) - residual * residual / (omega * left) - LOG_2PI)
+    return np.nan
+
+
+@routine(types.void(INTEGERS, INTEGER, INTEGER, INTEGERS, INTEGER, NUMBERS, NUMBERS, NUMBERS))
+def _gather(t: Any, h: int, v: int, positions: Any, w: int, work: Any, P: Any, zeta: Any) -> None:
+    """P and ζ̂ on the columns of a node v of factor h: own | ancestors' | those of its w tail columns."""
+    H, m, k_of, ancestor_start = t[FACTORS], t[SIZE], integers(t[K]), integers(t[ANCESTOR_START])
+    tail_start, row_start, relative = integers(t[TAIL_START]), integers(t[ROW_START]), integers(t[RELATIVE])
+    u, T, PD = _mean(t, work), _tail(t, work), _inverse(t, work)
+    x, PW = offset(u, t[Q_HEAD]), offset(PD, t[N_DIAGONAL])
+    t0 = tail_start[v]
+    base = k_of[h] + ancestor_start[h * H + h]
+    size, at = base + w, 0
+    for j in range(h, H):
+        a = v if j == h else integers(t[ANCESTORS])[v * H + j]
+        k, wa = k_of[j], ancestor_start[j * H + j]
+        width = wa + tail_start[a + 1] - tail_start[a]
         for r in range(k):
-            log_det += 2.0 * np.log(work.D[head.diagonal_start[d] + r * k + r])
-            row = head.row_start[d] + r * (wa + wt)
+            own, row = at + r, offset(PW, row_start[a] + r * width)
+            block = offset(PD, integers(t[DIAGONAL_START])[a] + r * k)
+            zeta[own] = u[integers(t[U_START])[a] + r]
+            for c in range(k):
+                P[own * size + at + c] = block[c]
+            for c in range(wa):
+                P[own * size + at + k + c] = P[(at + k + c) * size + own] = row[c]
+            for i in range(w):
+                place = positions[i] if j == h else relative[(t0 + positions[i]) * H + j]
+                P[own * size + base + i] = P[(base + i) * size + own] = row[wa + place]
+        at += k
+    columns = offset(integers(t[TAIL_COLUMNS]), t0)
+    for i in range(w):
+        column = columns[positions[i]]
+        zeta[base + i] = x[column]
+        for c in range(w):
+            P[(base + i) * size + base + c] = T[column * m + columns[positions[c]]]
+
+
+@numba.njit(error_model="numpy")
+def _scale(size: int, rows: Any, columns: Any, zeta: Any, lam: Any, k_max: int, k: int) -> None:
+    """P ← ΛPΛ' and ζ ← Λζ for a block λ of k columns, in place: P's rows, its columns and ζ from there."""
+    for r in range(k - 1, -1, -1):
+        row = offset(rows, r * size)
+        zeta[r] *= lam[r * k_max + r]
+        for c in range(size):
+            row[c] *= lam[r * k_max + r]
+        for q in range(r):
+            factor, other = lam[r * k_max + q], offset(rows, q * size)
+            zeta[r] += factor * zeta[q]
+            for c in range(size):
+                row[c] += factor * other[c]
+    for c in range(size):
+        row = offset(columns, c * size)
+        for r in range(k - 1, -1, -1):
+            value = lam[r * k_max + r] * row[r]
+            for q in range(r):
+                value += lam[r * k_max + q] * row[q]
+            row[r] = value
+
+
+@routine(NUMBER(INTEGERS, NUMBERS, NUMBERS, INTEGERS, INTEGER, INTEGER, NUMBERS))
+def _products(t: Any, lam: Any, work: Any, trees: Any, j: int, size: int, B: Any) -> float:
+    """B (size, size) = [W y]'(I + W_DW_D')⁻¹[W y] of the level j; gives log|I + W_DW_D'|."""
+    H, k_max, h, v = t[FACTORS], t[K_MAX], trees[PLACE], trees[FIRST_NODE] + j
+    k_of, ancestor_start = integers(t[K]), integers(t[ANCESTOR_START])
+    tail_start, relative = integers(t[TAIL_START]), integers(t[RELATIVE])
+    entry_start, below_start = integers(t[ENTRY_START]), integers(trees[BELOW_START])
+    square, D, W = k_max * k_max, work, offset(work, t[N_DIAGONAL])
+    products = offset(numbers(trees[PRODUCTS]), integers(trees[TREE_START])[j])
+    for i in range(size * size):
+        B[i] = products[i]
+    at = 0
+    n_entries = entry_start[v + 1] - entry_start[v]
+    for e in range(H - h + n_entries):  # itself, its ancestors, then the levels of the tail's factors
+        i = h + e
+        g = integers(t[GROUPS])[i] if i < H else integers(t[ENTRY_GROUP])[entry_start[v] + i - H]
+        k = integers(t[K_GROUP])[g]
+        factor = offset(lam, g * square)
+        _scale_products(size, offset(B, at * size), offset(B, at), factor, k_max, k)
+        at += k
+    base = k_of[h] + ancestor_start[h * H + h]
+    log_det = 0.0
+    for i in range(below_start[j], below_start[j + 1]):
+        d, level = integers(trees[BELOW])[i], integers(trees[BELOW_H])[i]
+        k, wa, skipped = k_of[level], ancestor_start[level * H + level], ancestor_start[level * H + h]
+        t0 = tail_start[d]
+        wt = tail_start[d + 1] - t0
+        for r in range(k):
+            log_det += 2.0 * np.log(D[integers(t[DIAGONAL_START])[d] + r * k + r])
+            row = offset(W, integers(t[ROW_START])[d] + r * (wa + wt))
             for a in range(skipped, wa):
-                value = work.W[row + a]
                 for b in range(skipped, a + 1):
-                    B[a - skipped, b - skipped] -= value * work.W[row + b]
+                    B[(a - skipped) * size + b - skipped] -= row[a] * row[b]
             for a in range(wt):
-                value, place = work.W[row + wa + a], base + head.relative[t0 + a, h]
+                value = row[wa + a]
+                target = offset(B, (base + relative[(t0 + a) * H + h]) * size)
                 for b in range(skipped, wa):
-                    B[place, b - skipped] -= value * work.W[row + b]
+                    target[b - skipped] -= value * row[b]
                 for b in range(a + 1):
-                    B[place, base + head.relative[t0 + b, h]] -= value * work.W[row + wa + b]
+                    target[base + relative[(t0 + b) * H + h]] -= value * row[wa + b]
     for a in range(size):
         for b in range(a):
-            B[b, a] = B[a, b]
+            B[b * size + a] = B[a * size + b]
     return log_det
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _scale_products(B: np.ndarray, lam: np.ndarray, at: int, k: int) -> None:
-    """B ← Λ'BΛ for the block λ of k columns that begins at ``at``, in place."""
-    size = B.shape[0]
+@numba.njit(error_model="numpy")
+def _scale_products(size: int, rows: Any, columns: Any, lam: Any, k_max: int, k: int) -> None:
+    """B ← Λ'BΛ for a block λ of k columns, in place: B's rows and its columns from there."""
     for r in range(k):
+        row = offset(rows, r * size)
         for c in range(size):
-            B[at + r, c] *= lam[r, r]
+            row[c] *= lam[r * k_max + r]
         for q in range(r + 1, k):
+            factor, other = lam[q * k_max + r], offset(rows, q * size)
             for c in range(size):
-                B[at + r, c] += lam[q, r] * B[at + q, c]
+                row[c] += factor * other[c]
     for c in range(size):
+        row = offset(columns, c * size)
         for r in range(k):
-            value = lam[r, r] * B[c, at + r]
+            value = lam[r * k_max + r] * row[r]
             for q in range(r + 1, k):
-                value += lam[q, r] * B[c, at + q]
-            B[c, at + r] = value
+                value += lam[q * k_max + r] * row[q]
+            row[r] = value
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _mahalanobis(P: np.ndarray, zeta: np.ndarray, B: np.ndarray, log_det: float) -> tuple[float, float]:
-    """log_det − log|I − L'HL| and |y − Wζ̂|² + r'L(I − L'HL)⁻¹L'r, for B = [W y]'[W y] and P = LL'.
+@routine(NUMBER(INTEGER, NUMBERS, NUMBERS, NUMBERS, NUMBER))
+def _mahalanobis(size: int, P: Any, zeta: Any, B: Any, omega: float) -> float:
+    """−log|I − L'HL| + (|y − Wζ̂|² + r'L(I − L'HL)⁻¹L'r)/ω, for B = [W y]'[W y] and P = LL'.
 
-    P is overwritten by L, ζ̂ by L'r.
+    P is overwritten by L, ζ̂ by L'r; nan where no digits are left. Room for r and for two matrices of P's
+    size lies behind ζ̂.
     """
-    t = P.shape[0]
-    squares = B[t, t]
-    r = np.empty(t)
-    for i in range(t):
-        total = B[i, t]
-        for q in range(t):
-            total -= B[i, q] * zeta[q]
+    r = offset(zeta, size)
+    G = offset(r, size)
+    HL = offset(G, size * size)
+    squares, log_det = B[(size + 1) * (size + 1) - 1], 0.0
+    for i in range(size):
+        row = offset(B, i * (size + 1))
+        total = row[size]
+        for q in range(size):
+            total -= row[q] * zeta[q]
         r[i] = total
-        squares -= (B[i, t] + total) * zeta[i]
-    if not _factor(P, 0.0):
-        return np.nan, np.nan
-    G, HL = np.zeros((t, t)), np.zeros((t, t))
-    for i in range(t):  # the loops inside run along rows
-        for q in range(t):
-            value = B[i, q]
+        squares -= (row[size] + total) * zeta[i]
+    if not _factor(size, P, 0.0):
+        return np.nan
+    for i in range(size * size):
+        G[i] = HL[i] = 0.0
+    for i in range(size):  # the loops inside run along rows
+        for q in range(size):
+            value = B[i * (size + 1) + q]
             for c in range(q + 1):
-                HL[i, c] += value * P[q, c]
-    for q in range(t):
+                HL[i * size + c] += value * P[q * size + c]
+    for q in range(size):
         for i in range(q + 1):
-            value = P[q, i]
+            value = P[q * size + i]
             for c in range(i + 1):
-                G[i, c] -= value * HL[q, c]
-    for i in range(t):
-        G[i, i] += 1.0
+                G[i * size + c] -= value * HL[q * size + c]
+    for i in range(size):
+        G[i * size + i] += 1.0
         total = 0.0
-        for q in range(i, t):
-            total += P[q, i] * r[q]
+        for q in range(i, size):
+            total += P[q * size + i] * r[q]
         zeta[i] = total
-    if not _factor(G, LEAST):
-        return np.nan, np.nan
-    for i in range(t):
+    if not _factor(size, G, LEAST):
+        return np.nan
+    for i in range(size):
+        row = offset(G, i * size)
         total = zeta[i]
         for q in range(i):
-            total -= G[i, q] * r[q]
-        r[i] = total / G[i, i]
-        squares += r[i] ** 2
-        log_det -= 2.0 * np.log(G[i, i])
-    return log_det, squares
+            total -= row[q] * r[q]
+        r[i] = total / row[i]
+        squares += r[i] * r[i]
+        log_det -= 2.0 * np.log(row[i])
+    return squares / omega + log_det
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _factor(A: np.ndarray, least: float) -> bool:
+@numba.njit(error_model="numpy")
+def _factor(size: int, A: Any, least: float) -> bool:
     """L of A's lower triangle, in place; whether every pivot was above ``least``."""
-    for i in range(A.shape[0]):
+    for i in range(size):
+        own = offset(A, i * size)
         for j in range(i):
-            total = A[i, j]
+            other = offset(A, j * size)
+            total = own[j]
             for q in range(j):
-                total -= A[i, q] * A[j, q]
-            A[i, j] = total / A[j, j]
-        pivot = A[i, i]
+                total -= own[q] * other[q]
+            own[j] = total / other[j]
+        pivot = own[i]
         for q in range(i):
-            pivot -= A[i, q] ** 2
+            pivot -= own[q] * own[q]
         if not pivot > least:
             return False
-        A[i, i] = np.sqrt(pivot)
+        own[i] = np.sqrt(pivot)
     return True

@@ -51,7 +51,7 @@ class MarginalLogLikelihood(Op):
         """The values, by the compiled kernel."""
         phi, log_sigma, whole, real = inputs
         gradient = np.empty(len(phi) + 1)
-        value = slope.log_density(whole, real, np.array(phi), float(log_sigma), gradient)
+        value = slope.log_density(whole, real, np.array(phi), len(phi), float(log_sigma), gradient)
         found = (np.asarray(value), gradient[:-1].copy(), np.asarray(gradient[-1]))
         for storage, output in zip(output_storage, found, strict=True):
             storage[0] = output
@@ -107,4 +107,4 @@ def _compile(op: MarginalLogLikelihood, node: Apply | None = None, **options: An
             by_phi[i] = gradient[i]
         return np.asarray(value), by_phi, np.asarray(gradient[d])
 
-    return marginal_log_likelihood, 1
+    return marginal_log_likelihood, 2

@@ -13,8 +13,9 @@ from bayesmm.design import build_design
 from bayesmm.errors import ModelError
 from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
 from bayesmm.likelihood.dense import SMALL, factor, invert, last_row_solution
-from bayesmm.likelihood.packed import FIELDS, Extent, pack, unpack
+from bayesmm.likelihood.packed import N_PLACES, PLACES, PRIOR_MEAN, RIDGE, SCALARS, Extent, pack
 from bayesmm.likelihood.slope import log_density
+from bayesmm.likelihood.table import ARRAYS, LAYOUT
 from tests.designs import CASES, design
 from tests.likelihood.points import points
 
@@ -122,35 +123,30 @@ def test_a_point_of_the_wrong_length_is_refused(large: IntegratedLikelihood):
         large.log_density(np.ones(large.size - 1), 0.0)
 
 
-def test_the_arrays_are_unpacked_as_they_were_packed(large: IntegratedLikelihood):
+def test_the_arrays_are_packed_where_the_table_says(large: IntegratedLikelihood):
     layout, size = large.likelihood.layout, large.likelihood.cross.p
     rng = np.random.default_rng(4)
     extent = Extent(
-        k_group=np.array([2, 1]),
-        u_start=np.arange(7),
         places=np.arange(12).reshape(3, 4),
         ridge=rng.normal(size=(size + 1, size + 1)),
         prior_mean=rng.normal(size=size),
-        log_scale=0.1,
-        constant=0.2,
-        degrees=0.3,
+        scalars=np.array([0.1, 0.2, 0.3]),
     )
-    whole, real = pack(layout.head, layout.dense, extent)
-    again = unpack(whole, real)
-    fields = [(part, name) for part in range(3) for name in again[part]._fields]
-    assert len(fields) == FIELDS
-    for part, name in fields:
-        before = getattr((layout.head, layout.dense, extent)[part], name)
-        after = getattr(again[part], name)
-        assert np.shape(after) == np.shape(before), name
-        assert_array_equal(after, before, err_msg=name)
+    whole, real = pack(layout, extent)
+    found = [*whole[:ARRAYS], *whole[[PLACES, RIDGE, PRIOR_MEAN, SCALARS]]]
+    for place, array in zip(found, (*layout.table.arrays, *extent), strict=True):
+        source, start = (whole, place) if place >= 0 else (real, -1 - place)
+        assert source.dtype == array.dtype
+        assert_array_equal(source[start : start + array.size], array.ravel())
+    assert_array_equal(whole[ARRAYS:LAYOUT], layout.table.numbers)
+    assert whole[N_PLACES] == 3
 
 
 def test_arrays_that_must_not_be_written_to_are_not(large: IntegratedLikelihood):
     whole, real = (array.copy() for array in large.packed)
     whole.flags.writeable = real.flags.writeable = False
     phi, gradient = points(large.likelihood)[1], np.empty(large.size + 1)
-    value = log_density(whole, real, phi, -0.1, gradient)
+    value = log_density(whole, real, phi, large.size, -0.1, gradient)
     assert_array_equal([value, *gradient], at_once(large, phi, -0.1))
 
 
@@ -160,15 +156,17 @@ def test_a_dense_matrix_is_factored_inverted_and_solved_with(m: int):
     A = rng.normal(size=(m, m))
     K = A @ A.T + m * np.eye(m)
     T = np.where(np.tri(m, dtype=bool), K, np.nan)  # the upper triangle isn't looked at
-    assert factor(T)
+    assert factor(m, T)
     L = np.tril(T)
     assert_allclose(L @ L.T, K, rtol=1e-12)
     expected = np.zeros(m)
     expected[-1] = -L[-1, -1]
-    assert_allclose(L.T @ last_row_solution(T), expected, atol=1e-11)
+    x = np.empty(m)
+    last_row_solution(m, T, x)
+    assert_allclose(L.T @ x, expected, atol=1e-11)
     for size in {m, m - 1}:
         P = T.copy()
-        invert(P, size)
+        invert(m, size, P)
         expected = np.zeros((m, m))
         expected[:size, :size] = np.linalg.inv(K[:size, :size])
         assert_allclose(P, expected, rtol=0, atol=1e-13)
@@ -178,4 +176,4 @@ def test_a_dense_matrix_is_factored_inverted_and_solved_with(m: int):
 def test_a_matrix_that_is_not_positive_definite_is_told(m: int):
     K = np.eye(m)
     K[-1, -1] = -1.0
-    assert not factor(K)
+    assert not factor(m, K)
