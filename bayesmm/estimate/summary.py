@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from bayesmm.design import Design
+from bayesmm.design.identification import unidentified
 from bayesmm.estimate.certificate import Certificate
 from bayesmm.sheet import Sheet, Table
 
@@ -39,7 +40,7 @@ def estimate_sheet(
             Table("Random effects", _variance_table(varcorr)),
             Table("Fixed effects", _fixed_table(beta, se, prob)),
         ),
-        notes=(certificate.verdict, *certificate.singular_directions),
+        notes=(certificate.verdict, *certificate.singular_directions, *unidentified(design)),
     )
 
 

@@ -13,9 +13,10 @@ from bayesmm.formula.tokens import BARS, tidy
 def parse_formula(text: str | Formula) -> Formula:
     """Read a mixed-model formula in lme4's language.
 
-    The bars are ``(1 | g)``, ``(x | g)`` (intercept and slope, correlated), ``(x || g)`` (uncorrelated),
-    ``(0 + x | g)``, ``(1 | a:b)`` (the observed combinations) and ``(1 | a/b)``, short for
-    ``(1 | a) + (1 | a:b)``. Everything else is formulae's language. A `Formula` is given back as it is.
+    The bars are ``(1 | g)``, ``(x | g)`` (intercept and slope, correlated), ``(x || g)`` (uncorrelated; the
+    columns of a factor stay correlated), ``(0 + x | g)``, ``(1 | a:b)`` (the observed combinations) and
+    ``(1 | a/b)``, short for ``(1 | a) + (1 | a:b)``. Everything else is formulae's language, with R's functions
+    and codings. A `Formula` is given back as it is.
 
     Parameters
     ----------

@@ -21,7 +21,8 @@ class Bar:
     group
         The variables whose observed combinations are the levels: ``("Subject",)``, ``("batch", "cask")``.
     correlated
-        Whether the effects of one level may be correlated: ``|``; ``||`` says no.
+        Whether the effects of one level may be correlated: ``|``; ``||`` says no, but for the columns of one
+        term, such as a factor's.
     start, stop
         The bar, with its parentheses, is ``formula.text[start:stop]``. Two bars from one ``a/b`` share them.
 

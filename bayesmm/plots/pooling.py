@@ -16,7 +16,6 @@ the other factor at its mean.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,7 +150,14 @@ def least_squares(
 
 def parts(name: str) -> list[str]:
     """The factors of a column's name: ``"x:I(a ** 2)"`` → ``["x", "I(a ** 2)"]``."""
-    return re.findall(r"(?:[^:()\[\]]|\([^()]*(?:\([^()]*\)[^()]*)*\)|\[[^\]]*\])+", name)
+    found, depth = [""], 0
+    for character in name:
+        depth += (character in "([") - (character in ")]")
+        if character == ":" and depth == 0:
+            found.append("")
+        else:
+            found[-1] += character
+    return found
 
 
 class _Means:

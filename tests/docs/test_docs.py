@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import bayesmm as bmm
+from bayesmm.design.functions import CONSTANTS, FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -164,3 +165,11 @@ def test_every_verdict_has_a_place_on_the_page_of_what_is_wrong():
     assert len(verdicts()) >= 12
     for words in verdicts():
         assert words.split(" (it is")[0].rstrip("., ") in headings, words
+
+
+def test_the_page_of_formulas_lists_every_function_and_constant():
+    """Those of responses with another distribution aside."""
+    text = prose(DOCS / "formulas.md")
+    quoted = " ".join(re.findall(r"`[^`]+`", text))
+    known = {*FUNCTIONS, *CONSTANTS} - {"p", "prop", "proportion"}
+    assert [name for name in sorted(known) if not re.search(rf"(?<![\w.]){re.escape(name)}\b", quoted)] == []

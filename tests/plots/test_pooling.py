@@ -199,6 +199,8 @@ def test_least_squares_by_group_keeps_its_digits():
         ("I(x ** 2):z", ["I(x ** 2)", "z"]),
         ("f(a, {b: 1}):g[1:2]", ["f(a, {b: 1})", "g[1:2]"]),
         ("log(exp(a)):poly(x, 2)[0]", ["log(exp(a))", "poly(x, 2)[0]"]),
+        ("I((x - mean(x)) / sd(x)):z", ["I((x - mean(x)) / sd(x))", "z"]),
+        ("cut(x, 3)[(0.991,4]]:z", ["cut(x, 3)[(0.991,4]]", "z"]),
     ],
 )
 def test_a_name_is_taken_apart_at_its_colons(name: str, expected: list[str]):
