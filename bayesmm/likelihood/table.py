@@ -18,7 +18,7 @@ class Table:
     Attributes
     ----------
     arrays
-        Of int64 or float64, contiguous.
+        As they were given, made contiguous and of int64 or float64 if they weren't.
     numbers
         Whole numbers.
     values
@@ -26,8 +26,9 @@ class Table:
     """
 
     def __init__(self, arrays: Sequence[np.ndarray], numbers: Sequence[int]) -> None:
-        self.arrays, self.numbers = tuple(np.ascontiguousarray(a) for a in arrays), tuple(numbers)
-        assert all(a.dtype in (np.int64, np.float64) for a in self.arrays)
+        kinds = [np.float64 if array.dtype.kind == "f" else np.int64 for array in arrays]
+        self.arrays = tuple(np.ascontiguousarray(a, dtype=k) for a, k in zip(arrays, kinds, strict=True))
+        self.numbers = tuple(numbers)
         self.values = np.array([*(a.ctypes.data for a in self.arrays), *self.numbers], dtype=np.int64)
 
     def __reduce__(self) -> tuple[Any, ...]:

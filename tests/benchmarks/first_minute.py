@@ -1,6 +1,7 @@
 """What a user waits for: the first fit(), sample(), loo("Subject") and loo() of a process, cold and warm.
 
-    uv run python -m tests.benchmarks.first_minute
+    uv run python -m tests.benchmarks.first_minute          cold and warm, by verb
+    uv run python -m tests.benchmarks.first_minute --once   once, with the folder that all processes use
 
 Cold is a process with an empty folder of compiled code, as after an installation; warm is the next one with
 the same folder. Python's bytecode is cached in both, as it is in any environment that has been used once.
@@ -95,7 +96,7 @@ def in_process(folder: str | None) -> tuple[dict[str, dict[str, Any]], dict[str,
     if folder is not None:
         environment["NUMBA_CACHE_DIR"] = folder
     before, start = os.times(), time.perf_counter()
-    command = [sys.executable, "-m", "tests.benchmarks.first_minute", "--worker"]
+    command = [sys.executable, "-m", "tests.benchmarks.first_minute", "--once"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     wall, after = time.perf_counter() - start, os.times()
     if done.returncode:
@@ -134,8 +135,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="tests.benchmarks.first_minute", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    if parser.parse_args().worker:
+    parser.add_argument("--once", action="store_true", help="each verb once, here; what they took, as JSON")
+    if parser.parse_args().once:
         print(json.dumps(verbs()))
     else:
         show(measure())
