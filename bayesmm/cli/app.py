@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import bayesmm
+from bayesmm.cli import options
 from bayesmm.errors import BayesmmError, DesignNotice, FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from rich.console import Console
+
+    from bayesmm.priors import Prior
 
 app = typer.Typer(
     help="Bayesian mixed models: one formula, the REML estimate and the posterior side by side.",
@@ -19,9 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the random numbers.")]
-Page = Annotated[Path | None, typer.Option("--report", help="An HTML file to write a report to.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -35,36 +41,66 @@ def version(
 
 
 @app.command()
-def demo(seed: Seed = 1, report: Page = None) -> None:
+def demo(seed: options.Seed = 1, report: options.Page = None) -> None:
     """The main job on embedded data: sleep deprivation and reaction times, 18 subjects over 10 days."""
-    data = bayesmm.load_data("sleepstudy")
-    run("Reaction ~ Days + (Days | Subject)", data, seed=seed, report=report)
+    run(
+        "Reaction ~ Days + (Days | Subject)",
+        lambda: bayesmm.load_data("sleepstudy"),
+        sampling={"random_seed": seed},
+        report=report,
+    )
 
 
 @app.command()
 def fit(
-    formula: Annotated[str, typer.Argument(help='lme4\'s language: "y ~ x + (x | g)".')],
-    file: Annotated[Path, typer.Argument(help="A CSV or Parquet file, one row for each observation.")],
-    reml: Annotated[bool, typer.Option("--reml/--ml", help="Which likelihood to maximise.")] = True,
-    bayes: Annotated[bool, typer.Option("--bayes", help="Sample the posterior too, and compare.")] = False,
-    seed: Seed = 1,
-    output: Annotated[Path | None, typer.Option("--output", help="A folder to write the results to.")] = None,
-    report: Page = None,
+    formula: options.Formula,
+    file: options.File,
+    reml: options.Reml = True,
+    weights: options.Weights = None,
+    bayes: options.Bayes = False,
+    prior: options.Priors = None,
+    draws: options.Draws = None,
+    chains: options.Chains = None,
+    seed: options.Seed = 1,
+    sep: options.Sep = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
+    text: options.Text = None,
+    output: options.Output = None,
+    report: options.Page = None,
 ) -> None:
     """Fit a formula to a file."""
+    from bayesmm.cli.prior import read_priors
     from bayesmm.cli.read import read_table
+    from bayesmm.predict import check_count
 
-    data = read_table(file)
-    run(formula, data, reml=reml, bayes=bayes, seed=seed, output=output, report=report)
+    sampling = {}
+    for name, value, usual in (("draws", draws, 1000), ("chains", chains, 4)):
+        if value is not None:
+            sampling[name] = check_count(f"--{name}", value, advice=f"--{name} {usual}")
+    priors = read_priors(prior or ())
+    run(
+        formula,
+        lambda: read_table(file, sep=sep, decimal=decimal, encoding=encoding, text=text or ()),
+        reml=reml,
+        bayes=bayes or bool(priors) or bool(sampling),
+        weights=weights,
+        priors=priors,
+        sampling=sampling | {"random_seed": seed},
+        output=output,
+        report=report,
+    )
 
 
 def run(
     formula: str,
-    data: Any,
+    read: Callable[[], Any],
     *,
+    sampling: Mapping[str, int],
     reml: bool = True,
     bayes: bool = True,
-    seed: int = 1,
+    weights: str | None = None,
+    priors: Mapping[str, Prior] | None = None,
     output: Path | None = None,
     report: Path | None = None,
 ) -> None:
@@ -77,13 +113,12 @@ def run(
     folder = None if output is None else _folder(output)
     if report is not None:
         _folder(report.parent, option="--report")
+    with _noted(console):
+        data = read()
     started = time.perf_counter()
-    with warnings.catch_warnings(record=True) as notices:
-        warnings.simplefilter("always", DesignNotice)
-        model = bayesmm.Model(formula, data)
-    show(model.describe(), console)
-    for notice in notices:
-        console.print(f"note: {notice.message}", markup=False)
+    with _noted(console):
+        model = bayesmm.Model(formula, data, weights=weights, priors=priors)
+        show(model.describe(), console)
     built = time.perf_counter()
     estimate = model.fit(reml=reml)
     show(estimate.summary(), console)
@@ -91,7 +126,7 @@ def run(
     spent = [("matrices", built - started), (estimate.method, fitted - built)]
     posterior = comparison = None
     if bayes:
-        posterior = model.sample(random_seed=seed)
+        posterior = model.sample(**sampling)
         comparison = bayesmm.compare(posterior, estimate)
         show(posterior.sheet(), console)
         show(comparison.sheet(), console)
@@ -103,6 +138,16 @@ def run(
     if report is not None:
         written = bayesmm.report(model, estimate, posterior, comparison, path=report)
         console.print(f"Report of {written.title} written to {report}", markup=False)
+
+
+@contextlib.contextmanager
+def _noted(console: Console) -> Iterator[None]:
+    """Print the notices that are given meanwhile, after what is printed meanwhile."""
+    with warnings.catch_warnings(record=True) as notices:
+        warnings.simplefilter("always", DesignNotice)
+        yield
+    for notice in notices:
+        console.print(f"note: {notice.message}", markup=False)
 
 
 def write_results(folder: Path, estimate: Any, posterior: Any, comparison: Any) -> None:

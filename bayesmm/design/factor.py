@@ -103,7 +103,7 @@ def check_levels(column: pd.Series) -> None:
     DataError
         If they are lists or their like.
     """
-    if pd.api.types.infer_dtype(column, skipna=True) != "mixed":
+    if not pd.api.types.is_object_dtype(column.dtype) or pd.api.types.infer_dtype(column) != "mixed":
         return
     odd = next((value for value in column if not isinstance(value, Hashable)), None)
     if odd is not None:

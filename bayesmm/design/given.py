@@ -70,9 +70,10 @@ def _looks_like_numbers(column: pd.Series) -> bool:
     """Whether a column of text, or of categories of text, has nothing but numbers in it."""
     is_category = isinstance(column.dtype, pd.CategoricalDtype)
     values = column.cat.categories if is_category else column
-    if not pd.api.types.is_string_dtype(values):
+    if not pd.api.types.is_string_dtype(values) or len(values) == 0:
         return False
     try:
+        float(values[0] if is_category else values.iloc[0])
         pd.to_numeric(pd.Series(values.unique(), dtype=object))
     except (TypeError, ValueError):
         return False
