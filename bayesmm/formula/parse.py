@@ -15,8 +15,8 @@ def parse_formula(text: str | Formula) -> Formula:
 
     The bars are ``(1 | g)``, ``(x | g)`` (intercept and slope, correlated), ``(x || g)`` (uncorrelated; the
     columns of a factor stay correlated), ``(0 + x | g)``, ``(1 | a:b)`` (the observed combinations) and
-    ``(1 | a/b)``, short for ``(1 | a) + (1 | a:b)``. Everything else is formulae's language, with R's functions
-    and codings. A `Formula` is given back as it is.
+    ``(1 | a/b)``, short for ``(1 | a) + (1 | a:b)``. Everything else is formulae's language, with R's
+    functions and codings. A `Formula` is given back as it is.
 
     Parameters
     ----------
