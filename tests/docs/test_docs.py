@@ -111,6 +111,47 @@ def test_cells_are_python_and_fit_the_page(page: Path):
         assert max(map(len, cell.splitlines())) <= WIDTH, cell
 
 
+def leaves_a_picture_unseen(cell: str) -> bool:
+    """Whether something is drawn that the cell doesn't show: by its last expression, or by ``plt.show()``.
+
+    Figures of pyplot's own want ``plt.show()``; those of our plots are shown where they are a cell's value.
+    """
+    body = [part for part in ast.parse(cell).body if not isinstance(part, ast.FunctionDef)]
+    calls = [node for part in body for node in ast.walk(part) if isinstance(node, ast.Call)]
+    called = {ast.unparse(call.func) for call in calls}
+    ours = {name for name in called if re.search(r"\.plot(_\w+)?$", name)}
+    if "plt.show" in called:
+        return False
+    if "plt.subplots" in called or not ours:
+        return "plt.subplots" in called
+    last = body[-1]
+    value = last.value if isinstance(last, ast.Expr) else None
+    shown = isinstance(value, ast.Call) and ast.unparse(value.func) in ours
+    return not shown or cell.rstrip().endswith(";")
+
+
+@every_page
+def test_every_picture_that_is_drawn_is_seen(page: Path):
+    assert [cell for cell in cells(page) if leaves_a_picture_unseen(cell)] == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "unseen"),
+    [
+        ("bmm.plots.plot_lines(reml)", False),
+        ("figure = bmm.plots.plot_lines(reml)", True),
+        ("bmm.plots.plot_lines(reml);", True),
+        ("comparison.plot()\nprint(1)", True),
+        ("fig, ax = plt.subplots()\nax.plot(x, y)", True),
+        ("fig, ax = plt.subplots()\nax.plot(x, y)\nplt.show()", False),
+        ("def draw(axis):\n    axis.plot(x, y)", False),
+        ("reml.summary()", False),
+    ],
+)
+def test_a_picture_that_no_cell_shows_is_found(cell: str, unseen: bool):
+    assert leaves_a_picture_unseen(cell) == unseen
+
+
 @every_page
 def test_cells_use_public_names(page: Path):
     for cell in cells(page):
