@@ -13,7 +13,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 
 from bayesmm.errors import ModelError
-from bayesmm.plots.style import SMALL
+from bayesmm.plots.style import BLACK, LETTER, SMALL, characters, wrapped
 
 
 def panels(
@@ -69,14 +69,14 @@ def panels(
 
 def grid_width(n: int, widest: int = 8) -> int:
     """How many of n panels to put side by side: about three wide for two high, few places left over."""
-    if n <= 5:
+    if n <= min(5, widest):
         return n
     ideal = min(np.sqrt(1.6 * n), widest)
     near = range(max(2, int(ideal) - 1), min(widest, int(ideal) + 2) + 1)
     return min(near, key=lambda width: (-n % width, abs(width - ideal)))
 
 
-def legend(figure: FigureBase, axes: Sequence[Axes], *, own: bool, columns: int = 4) -> None:
+def legend(figure: FigureBase, axes: Sequence[Axes], *, own: bool, columns: int = 4, title: str = "") -> None:
     """One legend for all the axes: above them in a figure of our own, inside the first in a user's."""
     entries = {}
     for ax in axes:
@@ -86,7 +86,10 @@ def legend(figure: FigureBase, axes: Sequence[Axes], *, own: bool, columns: int 
         return
     handles, labels = list(entries.values()), list(entries)
     if own:
-        where = {"loc": "outside upper center", "ncols": min(columns, len(labels)), "frameon": False}
+        inches = figure.bbox.width / figure.dpi
+        widest = (max(map(len, labels)) * LETTER + 4) * SMALL / 72  # of a label with its mark
+        columns = max(1, min(columns, len(labels), int(inches / widest)))
+        where = {"loc": "outside upper center", "ncols": columns, "frameon": False, "title": title or None}
         shown = figure.legend(handles, labels, fontsize=SMALL, **where)
     else:
         shown = axes[0].legend(handles, labels, fontsize=SMALL, framealpha=0.8)
@@ -96,6 +99,22 @@ def legend(figure: FigureBase, axes: Sequence[Axes], *, own: bool, columns: int 
             handle.set_markersize(max(4.0, handle.get_markersize()))
         elif isinstance(handle, PathCollection):
             handle.set_sizes([22.0])
+
+
+def say(ax: Axes, text: str) -> None:
+    """A remark on the canvas: what isn't to be seen, and why."""
+    box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": BLACK, "linewidth": 0.5}
+    ax.text(
+        0.5,
+        0.97,
+        wrapped(text, int(0.85 * characters(ax, SMALL)[0])),
+        transform=ax.transAxes,
+        ha="center",
+        va="top",
+        fontsize=SMALL,
+        bbox=box,
+        zorder=10,
+    )
 
 
 def _is_many(ax: Any) -> bool:

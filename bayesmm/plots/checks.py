@@ -10,18 +10,7 @@ import numpy as np
 from bayesmm.design import Design, RandomTerm
 from bayesmm.design.naming import name_parameters
 from bayesmm.errors import ModelError, near_matches
-from bayesmm.estimate import Estimate
 from bayesmm.posterior import Posterior
-
-
-def check_estimate(estimate: Any, plot: str) -> None:
-    """Whether it is an estimate."""
-    if not isinstance(estimate, Estimate):
-        raise ModelError(
-            f"{plot} got a {type(estimate).__name__}",
-            expected="an Estimate, as first argument",
-            advice=f"bayesmm.plots.{plot}(model.fit())",
-        )
 
 
 def check_posterior(posterior: Any, design: Design) -> None:
@@ -54,19 +43,19 @@ def check_prob(prob: float) -> None:
         )
 
 
-def chosen_group(design: Design, group: str | None) -> str:
-    """The grouping factor asked for; the only one where none is."""
-    if group is None:
-        if len(design.factors) == 1:
-            return next(iter(design.factors))
-        names = list(design.factors)
-        raise ModelError(
-            f"the model has {len(names)} grouping factors and group is None",
-            expected=f"one of {', '.join(map(repr, names))}",
-            advice=f"group={names[0]!r}",
-        )
-    design.terms_of(group)
-    return group
+def chosen_group(design: Design, group: str | None, *, columns: int = 1) -> str:
+    """The grouping factor asked for; the first one with so many columns of random effects where none is."""
+    if group is not None:
+        design.terms_of(group)
+        return group
+    rich = (name for name in design.factors if len(columns_of(design, name)) >= columns)
+    return next(rich, next(iter(design.factors)))
+
+
+def title_of(design: Design, group: str, rest: str = "") -> str:
+    """A title that names the grouping factor where the model has several."""
+    named = [group] if len(design.factors) > 1 else []
+    return ": ".join([*named, *([rest] if rest else [])])
 
 
 def columns_of(design: Design, group: str) -> list[tuple[RandomTerm, int]]:

@@ -12,8 +12,9 @@ from scipy.stats import chi2
 from bayesmm.estimate import Estimate
 from bayesmm.plots import style
 from bayesmm.plots.canvas import legend, panels
-from bayesmm.plots.checks import check_estimate, check_posterior, check_prob, chosen_columns, chosen_group
+from bayesmm.plots.checks import check_prob, chosen_columns, chosen_group, title_of
 from bayesmm.plots.draws import covariance_draws
+from bayesmm.plots.results import centre_of, results_of
 from bayesmm.posterior import Posterior
 
 ELLIPSES = 60
@@ -21,7 +22,7 @@ ELLIPSES = 60
 
 
 def plot_correlation(
-    estimate: Estimate,
+    estimate: Estimate | Posterior,
     posterior: Posterior | None = None,
     group: str | None = None,
     columns: tuple[str, str] | None = None,
@@ -32,16 +33,17 @@ def plot_correlation(
     """Draw the conditional modes of two columns of random effects, and the ellipse of their covariance Ĝ.
 
     The ellipse {b: b'Ĝ⁻¹b = c} holds ``prob`` of N(0, Ĝ); conditional modes are shrunk and fill less of it.
-    With a posterior there is a thin ellipse for each of some sixty draws of G, spread evenly over the draws.
+    With a posterior there is a thin ellipse for each of some sixty draws of G, spread evenly over the draws;
+    of a posterior alone the points are the posterior means.
 
     Parameters
     ----------
     estimate
-        From ``model.fit()``.
+        From ``model.fit()``; or a posterior alone.
     posterior
         From ``model.sample()`` of the same model.
     group
-        The grouping factor; needed where the model has several.
+        The grouping factor; by default the first with two columns of random effects.
     columns
         Two columns of its random effects; by default the first two.
     prob
@@ -61,45 +63,50 @@ def plot_correlation(
     >>> bmm.plots.plot_correlation(fit).axes[0].get_title()
     'correlation +0.07'
     """
-    check_estimate(estimate, "plot_correlation")
+    given = results_of(estimate, posterior, "plot_correlation")
     check_prob(prob)
-    design = estimate.model.design
-    group = chosen_group(design, group)
+    design = given.model.design
+    group = chosen_group(design, group, columns=2)
     chosen = chosen_columns(design, group, columns, 2)
-    if posterior is not None:
-        check_posterior(posterior, design)
     figure, (only,) = panels(ax, 1, (5.4, 4.8))
-    modes = estimate.ranef[group][chosen].to_numpy()
-    only.scatter(
-        *modes.T, color=style.ESTIMATE, zorder=3, label="conditional modes", **style.points(len(modes))
-    )
-    G = group_covariance(estimate, group, chosen)
+    effects = centre_of(given.estimate or given.posterior).of_group(group)[chosen].to_numpy()
     percent = f"{100 * prob:g}%"
-    if posterior is not None:
-        draws = covariance_draws(posterior, design, group, chosen)
+    if given.posterior is not None:
+        draws = covariance_draws(given.posterior, design, group, chosen)
         some = draws[np.unique(np.linspace(0, len(draws) - 1, ELLIPSES).astype(int))]
         ellipses = LineCollection(
             [ellipse(one, prob) for one in some], colors=style.POSTERIOR, linewidths=0.7, alpha=0.35, zorder=1
         )
         ellipses.set_label(f"{percent} ellipses of {len(some)} draws")
         only.add_collection(ellipses)
-    only.plot(
-        *ellipse(G, prob).T,
-        color=style.ESTIMATE,
-        linewidth=1.8,
-        zorder=4,
-        label=f"{percent} ellipse, {estimate.method}",
-    )
+    if given.estimate is not None:
+        colour, label = style.ESTIMATE, "conditional modes"
+        G = group_covariance(given.estimate, group, chosen)
+        shape = f"{percent} ellipse, {given.estimate.method}"
+        only.plot(*ellipse(G, prob).T, color=colour, linewidth=1.8, zorder=4, label=shape)
+    else:
+        colour, label = style.POSTERIOR, "posterior means"
+        G = draws.mean(axis=0)
+    only.scatter(*effects.T, color=colour, zorder=3, label=label, **style.points(len(effects)))
     only.axhline(0.0, color=style.FAINT, linewidth=0.7, zorder=0)
     only.axvline(0.0, color=style.FAINT, linewidth=0.7, zorder=0)
-    product = np.sqrt(G[0, 0] * G[1, 1])
-    title = "correlation undefined: a variance is zero"
-    if product > 0:
-        title = f"correlation {G[0, 1] / product:+.2f}".replace("-", "−")
+    zero = [name for name, variance in zip(chosen, np.diag(G), strict=True) if variance == 0]
+    title = "correlation undefined"
+    if zero:
+        title += f": the estimated variance of {' and of '.join(zero)} is zero"
+    elif given.estimate is None:
+        rho = draws[:, 0, 1] / np.sqrt(draws[:, 0, 0] * draws[:, 1, 1])
+        title = f"posterior mean of the correlation {_signed(rho.mean())}"
+    else:
+        title = f"correlation {_signed(G[0, 1] / np.sqrt(G[0, 0] * G[1, 1]))}"
     x, y = (f"random effect: {style.effect_label(name, design.response)}" for name in chosen)
-    style.tidy(only, x=x, y=y, title=title)
+    style.tidy(only, x=x, y=y, title=title_of(design, group, title))
     legend(figure, [only], own=ax is None, columns=3)
     return figure
+
+
+def _signed(correlation: float) -> str:
+    return f"{correlation:+.2f}".replace("-", "−")
 
 
 def group_covariance(estimate: Estimate, group: str, columns: list[str]) -> np.ndarray:

@@ -17,8 +17,10 @@ from bayesmm.errors import ModelError, near_matches
 from bayesmm.estimate import Estimate
 from bayesmm.plots import style
 from bayesmm.plots.canvas import grid_width, legend, panels
-from bayesmm.plots.checks import check_estimate, chosen_group
+from bayesmm.plots.checks import chosen_group, title_of
 from bayesmm.plots.pooling import Pooling, parts, pool
+from bayesmm.plots.results import results_of
+from bayesmm.posterior import Posterior
 
 KINDS = (
     ("none", "no pooling", style.NO_POOLING, (0, (4, 1.5)), 1.3),
@@ -29,7 +31,7 @@ KINDS = (
 
 
 def plot_lines(
-    estimate: Estimate,
+    estimate: Estimate | Posterior,
     x: str | None = None,
     group: str | None = None,
     levels: Any = None,
@@ -40,19 +42,21 @@ def plot_lines(
     """Draw each group's line over a numeric predictor.
 
     Few groups have a panel each, with their data and the lines of complete pooling (one least-squares fit for
-    all), no pooling (the group's own least squares) and partial pooling (the model's). Many are drawn in one
+    all), no pooling (the group's own least squares) and partial pooling (the model's: conditional modes, or
+    posterior means). Many are drawn in one
     panel, by partial pooling, with the line of the fixed effects. Other predictors and the effects of other
     grouping factors are held at their means over the group, in lines and data alike.
 
     Parameters
     ----------
     estimate
-        From ``model.fit()``.
+        From ``model.fit()`` or ``model.sample()``.
     x
         A numeric column of the model; by default the first with random effects of the group, or else the
         first with a fixed effect.
     group
-        The grouping factor; needed where the model has several.
+        The grouping factor; by default the first with random effects of ``x``, or of any numeric column, or
+        else the first.
     levels
         Which groups to show, a panel each, as the data have them; by default all.
     max_groups
@@ -73,9 +77,8 @@ def plot_lines(
     >>> [panel.get_title() for panel in figure.axes]
     ['308', '309']
     """
-    check_estimate(estimate, "plot_lines")
-    design = estimate.model.design
-    group = chosen_group(design, group)
+    design = results_of(estimate, None, "plot_lines").model.design
+    group = chosen_group(design, group or _sloped(design, x))
     x = chosen_predictor(design, group, x)
     factor = design.factors[group]
     codes = list(range(len(factor))) if levels is None else _codes(design, group, levels)
@@ -86,7 +89,7 @@ def plot_lines(
     if together and not (len(codes) == 1 and isinstance(ax, Axes)):
         figure, (only,) = panels(ax, 1, (6.4, 4.6))
         _draw_together(only, pooling, codes, at)
-        style.tidy(only, x=x, y=y)
+        style.tidy(only, x=x, y=y, title=title_of(design, group))
         legend(figure, [only], own=ax is None)
         return figure
     size = (1.75, 1.75) if len(codes) > 6 else (2.6, 2.5)
@@ -97,13 +100,23 @@ def plot_lines(
         style.tidy(panel, title=labels[code])
         panel.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     if ax is None:
-        figure.supxlabel(x, fontsize=style.TEXT)
-        figure.supylabel(y, fontsize=style.TEXT)
+        across, up = style.characters(figure)
+        figure.supxlabel(style.wrapped(x, across), fontsize=style.TEXT)
+        figure.supylabel(style.wrapped(y, up), fontsize=style.TEXT)
     else:
         for panel in axes:
             style.tidy(panel, x=x, y=y)
-    legend(figure, axes, own=ax is None)
+    legend(figure, axes, own=ax is None, title=title_of(design, group))
     return figure
+
+
+def _sloped(design: Design, x: str | None) -> str | None:
+    """The first grouping factor with random effects of x, or of any numeric column."""
+    for name in design.factors:
+        columns = [column for term in design.terms_of(name) for column in _numeric(term.recipe)]
+        if columns and x in (None, *columns):
+            return name
+    return None
 
 
 def chosen_predictor(design: Design, group: str, x: str | None) -> str:

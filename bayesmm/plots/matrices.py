@@ -19,6 +19,8 @@ from bayesmm.estimate import Estimate
 from bayesmm.model import MixedModel
 from bayesmm.plots import style
 from bayesmm.plots.canvas import panels
+from bayesmm.plots.results import model_of
+from bayesmm.posterior import Posterior
 
 CELLS = 300
 """Rows or columns up to which each entry has a place of its own; beyond, entries are counted in cells."""
@@ -26,6 +28,8 @@ FILLED = 6_000
 """Columns behind the first factor's up to which L is formed: it may be full there, 150 MB at this size."""
 NAMED = 12
 """Columns up to which their names stand below."""
+LINE = 26
+"""Characters of such a name in a line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +40,7 @@ class _Block:
     width: int
 
 
-def plot_matrices(model: MixedModel | Estimate, *, ax: Any = None) -> FigureBase:
+def plot_matrices(model: MixedModel | Estimate | Posterior, *, ax: Any = None) -> FigureBase:
     """Draw the patterns of X, Z, Z'Z and L, with LL' = Λ'Z'ZΛ + I.
 
     Blue entries are positive, red ones negative, the darker the larger: the columns of X and Z relative to
@@ -48,7 +52,7 @@ def plot_matrices(model: MixedModel | Estimate, *, ax: Any = None) -> FigureBase
     Parameters
     ----------
     model
-        A model, or ``model.fit()``.
+        A model, or ``model.fit()`` or ``model.sample()``; of a posterior its model counts.
     ax
         Four Axes.
 
@@ -64,15 +68,17 @@ def plot_matrices(model: MixedModel | Estimate, *, ax: Any = None) -> FigureBase
     >>> [ax.get_title().splitlines()[0] for ax in bmm.plots.plot_matrices(model).axes]
     ['X', 'Z', "Z'Z", 'L at Λ = I']
     """
+    if isinstance(model, Posterior):
+        model = model_of(model)
     if not isinstance(model, MixedModel | Estimate):
         raise ModelError(
             f"plot_matrices got a {type(model).__name__}",
-            expected="a Model or an Estimate",
+            expected="a Model, an Estimate or a Posterior",
             advice="bayesmm.plots.plot_matrices(model)",
         )
     design = model.model.design if isinstance(model, Estimate) else model.design
-    ratios = [float(np.clip(0.18 * design.p, 0.5, 1.2)), 1.3, 1.3, 1.3]
-    figure, axes = panels(ax, 4, (3.2, 3.9), gridspec_kw={"width_ratios": ratios})
+    ratios, height = _sides(design)
+    figure, axes = panels(ax, 4, (0.67 * sum(ratios), height), gridspec_kw={"width_ratios": ratios})
     Z = sparse.csc_array(design.Z)
     X = sparse.csc_array(design.X)
     blocks = [_Block(term.group, term.k * len(term.factor)) for term in design.terms]
@@ -98,6 +104,15 @@ def plot_matrices(model: MixedModel | Estimate, *, ax: Any = None) -> FigureBase
     L = cholesky(sparse.csc_array(scaled.T @ scaled) + sparse.eye_array(design.q, format="csc"))
     _draw(axes[3], _by_diagonal(L, L.multiply(L).sum(axis=1), rows=True), f"L {at}", blocks, square=True)
     return figure
+
+
+def _sides(design: Design) -> tuple[list[float], float]:
+    """The widths of the four panels in proportion, and their height in inches, with room for the names."""
+    names = [style.wrapped(name, LINE) for name in (*design.names, *(term.group for term in design.terms))]
+    lines = max(name.count("\n") + 1 for name in names) if design.p <= NAMED else 1
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    widths = [float(np.clip((0.12 + 0.06 * lines) * design.p, 0.5, 1.0 + 0.2 * lines)), 1.3, 1.3, 1.3]
+    return widths, 3.9 + style.LETTER * style.SMALL / 72 * max(longest - 12, 0)
 
 
 def relative_factor(design: Design, theta: np.ndarray) -> sparse.csc_array:
@@ -157,16 +172,16 @@ def _draw(
         **options,
     )
     share = 100 * matrix.nnz / (n * q)
-    style.tidy(ax, title=f"{title}\n{n:,} × {q:,}\n{share:.3g}% not zero")
+    style.tidy(ax)
+    ax.set_title(f"{title}\n{n:,} × {q:,}\n{share:.3g}% not zero", fontsize=style.TEXT)
     ax.spines[:].set_visible(True)
     ends = np.cumsum([block.width for block in blocks])
     if len(blocks) <= NAMED:
         centres = ends - 0.5 * np.array([block.width for block in blocks]) - 0.5
-        ax.set_xticks(
-            centres,
-            [block.name for block in blocks],
-            rotation=0 if len(blocks) == 1 or (q > len(blocks) < 4) else 90,
-        )
+        across = style.characters(ax, style.SMALL)[0]
+        level = all(len(block.name) <= across * block.width / q for block in blocks)
+        names = [style.wrapped(block.name, LINE) for block in blocks]
+        ax.set_xticks(centres, names, rotation=0 if level else 90)
         ax.tick_params(axis="x", length=0)
         for end in ends[:-1] if q > len(blocks) else ():
             ax.axvline(end - 0.5, color=style.FAINT, linewidth=0.6)

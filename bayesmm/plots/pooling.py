@@ -7,7 +7,7 @@ else:
 
 - *no pooling*: least squares of y − (c − c̄_j) on B within the group; nothing where the group's rows don't
   determine it;
-- *partial pooling*: Xβ̂ + Zb̂, written in the basis;
+- *partial pooling*: Xβ̂ + Zb̂ of the estimate or the posterior means, written in the basis;
 - *complete pooling*: least squares of y on X over all rows, written in the basis at the overall means.
 
 A column that is a basis column times another (``cses:sector[Catholic]``) belongs to the basis column, with
@@ -23,6 +23,8 @@ import numpy as np
 from bayesmm.design import Design
 from bayesmm.design.naming import INTERCEPT
 from bayesmm.estimate import Estimate
+from bayesmm.plots.results import centre_of
+from bayesmm.posterior import Posterior
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,20 +60,21 @@ class Pooling:
     adjusted: bool
 
 
-def pool(estimate: Estimate, group: str, names: list[str]) -> Pooling:
-    """The three answers of an estimate for a group, in terms of some columns of its model.
+def pool(result: Estimate | Posterior, group: str, names: list[str]) -> Pooling:
+    """The three answers of an estimate or a posterior for a group, in terms of some columns of its model.
 
     Parameters
     ----------
     names
         Columns of X or of the group's random terms; the intercept is added unless they span it.
     """
-    design = estimate.model.design
+    centre = centre_of(result)
+    design = centre.design
     factor, n_levels = design.factors[group], len(design.factors[group])
     names, basis = _basis(design, group, names)
     ones = np.linalg.lstsq(basis, np.ones(design.n))[0]
     weights = np.ones(design.n) if design.weights is None else design.weights
-    effects = {id(term): b for term, b in zip(design.terms, _effects(estimate), strict=True)}
+    effects = {id(term): b for term, b in zip(design.terms, centre.effects, strict=True)}
 
     rest = np.zeros(design.n) if design.offset is None else design.offset.copy()
     for term in design.terms:
@@ -83,7 +86,7 @@ def pool(estimate: Estimate, group: str, names: list[str]) -> Pooling:
         for i, name in enumerate(term.columns)
     ]
     mean = _Means(factor.codes, n_levels, weights)
-    fixed = list(zip(design.names, design.X.T, estimate.beta.to_numpy(), strict=True))
+    fixed = list(zip(design.names, design.X.T, centre.beta, strict=True))
     partial, extra = _in_basis([*fixed, *own], names, basis, ones, mean)
     rest = rest + extra
     deviation = rest - mean(rest)[factor.codes]
@@ -95,7 +98,7 @@ def pool(estimate: Estimate, group: str, names: list[str]) -> Pooling:
     all_rows = _Means(np.zeros(design.n, dtype=np.int64), 1, weights)
     shift = float(np.average(offset + np.zeros(design.n), weights=weights)) * ones
     lines = []
-    for beta in (gamma, estimate.beta.to_numpy()):
+    for beta in (gamma, centre.beta):
         columns = list(zip(design.names, design.X.T, beta, strict=True))
         line, beyond = _in_basis(columns, names, basis, ones, all_rows)
         lines.append(line[0] + all_rows(beyond)[0] * ones + shift)
@@ -212,8 +215,3 @@ def _basis(design: Design, group: str, names: list[str]) -> tuple[list[str], np.
     if np.abs(columns @ np.linalg.lstsq(columns, ones)[0] - ones).max() > 1e-8:
         return [INTERCEPT, *names], np.column_stack([ones, columns])
     return list(names), columns
-
-
-def _effects(estimate: Estimate) -> list[np.ndarray]:
-    """(ℓ, k) for each term of the design."""
-    return [estimate.ranef[term.group][list(term.columns)].to_numpy() for term in estimate.model.design.terms]

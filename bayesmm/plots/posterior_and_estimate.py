@@ -15,14 +15,14 @@ from bayesmm.errors import ModelError, near_matches
 from bayesmm.estimate import Estimate, ScalarParameter, scalar_parameters
 from bayesmm.plots import style
 from bayesmm.plots.canvas import grid_width, legend, panels
-from bayesmm.plots.checks import check_estimate, check_posterior
 from bayesmm.plots.draws import density, interval_prob, intervals, scalar_draws
+from bayesmm.plots.results import results_of
 from bayesmm.posterior import Posterior
 
 
 def plot_posterior_and_estimate(
     posterior: Posterior,
-    estimate: Estimate,
+    estimate: Estimate | None = None,
     var_names: str | list[str] | None = None,
     *,
     prob: float | None = None,
@@ -37,7 +37,7 @@ def plot_posterior_and_estimate(
     Parameters
     ----------
     posterior, estimate
-        From ``model.sample()`` and ``model.fit()`` of one model.
+        From ``model.sample()`` and ``model.fit()`` of one model; without an estimate, REML's is made.
     var_names
         Variables of the posterior or single components such as ``"corr|Subject[1, Days]"``; by default all
         but the random effects.
@@ -60,12 +60,18 @@ def plot_posterior_and_estimate(
     >>> [panel.get_title() for panel in figure.axes]
     ['Intercept', '1|Batch_sigma', 'sigma']
     """
-    check_estimate(estimate, "plot_posterior_and_estimate")
-    design = estimate.model.design
-    check_posterior(posterior, design)
+    given = results_of(posterior, estimate, "plot_posterior_and_estimate", estimate=True)
+    design, estimate, posterior = given.model.design, given.estimate, given.posterior
+    assert estimate is not None
+    if posterior is None:
+        raise ModelError(
+            "plot_posterior_and_estimate got an Estimate alone",
+            expected="a Posterior, as first argument",
+            advice="bayesmm.plots.plot_posterior_and_estimate(model.sample(), model.fit())",
+        )
     chosen = _chosen(design, var_names)
     prob = interval_prob(prob)
-    figure, axes = panels(ax, len(chosen), (2.7, 2.2), columns=grid_width(len(chosen), widest=5))
+    figure, axes = panels(ax, len(chosen), (2.7, 2.2), columns=grid_width(len(chosen), widest=4))
     for panel, parameter in zip(axes, chosen, strict=True):
         value, se = point_estimate(estimate, parameter)
         _draw(panel, scalar_draws(posterior, parameter), value, se, prob, parameter.kind, estimate.method)

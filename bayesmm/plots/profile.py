@@ -14,26 +14,28 @@ from bayesmm.errors import ModelError
 from bayesmm.estimate import Estimate, Profile, ScalarParameter, find_parameter, scalar_parameters
 from bayesmm.plots import style
 from bayesmm.plots.canvas import legend, panels
-from bayesmm.plots.checks import check_estimate, check_posterior
 from bayesmm.plots.draws import density, scalar_draws
 from bayesmm.plots.posterior_and_estimate import parameter_unit, point_estimate
+from bayesmm.plots.results import results_of
 from bayesmm.posterior import Posterior
 
 KINDS = ("sd", "corr", "sigma")
 LEVELS = (0.5, 0.8, 0.95, 0.99)
 """The probabilities whose intervals are drawn."""
+PAGES = ((3, (3.7, 2.9), 1), (8, (2.7, 2.2), 2), (np.inf, (2.2, 1.9), 3))
+"""Up to how many profiles have panels of which size, in inches, and how many of them stand side by side."""
 REACH = 0.995
 """How far out the profile goes."""
 
 
 def plot_profile(
-    estimate: Estimate,
+    estimate: Estimate | Posterior,
     posterior: Posterior | None = None,
     parameter: str | Profile | Sequence[str | Profile] | None = None,
     *,
     ax: Any = None,
 ) -> FigureBase:
-    """Draw the profile of variance parameters on two scales, a row each.
+    """Draw the profile of variance parameters on two scales, side by side.
 
     Left ζ, the signed root of the rise of the criterion: a straight line where the Wald interval (dashed) is
     right; the profile's intervals of 50, 80, 95 and 99 % are drawn in. Right the same as a density, dΦ(ζ)/dv,
@@ -42,7 +44,7 @@ def plot_profile(
     Parameters
     ----------
     estimate
-        From ``model.fit()``.
+        From ``model.fit()``; of a posterior alone the profiles are those of its model's REML estimate.
     posterior
         From ``model.sample()`` of the same model.
     parameter
@@ -65,16 +67,16 @@ def plot_profile(
     >>> left.get_title(), right.get_ylabel()
     ('1|Batch_sigma', 'density')
     """
-    check_estimate(estimate, "plot_profile")
-    design = estimate.model.design
-    if posterior is not None:
-        check_posterior(posterior, design)
-    profiles = _profiles(estimate, parameter)
-    figure, axes = panels(ax, 2 * len(profiles), (3.7, 2.9), columns=2)
+    given = results_of(estimate, posterior, "plot_profile", estimate=True)
+    design, fitted, posterior = given.model.design, given.estimate, given.posterior
+    assert fitted is not None
+    profiles = _profiles(fitted, parameter)
+    size, abreast = next((size, abreast) for most, size, abreast in PAGES if len(profiles) <= most)
+    figure, axes = panels(ax, 2 * len(profiles), size, columns=2 * abreast)
     for row, (named, profile) in enumerate(profiles):
         left, right = axes[2 * row : 2 * row + 2]
         unit = parameter_unit(design, named)
-        _draw_zeta(left, profile, point_estimate(estimate, named)[1])
+        _draw_zeta(left, profile, point_estimate(fitted, named)[1])
         _draw_density(right, profile, None if posterior is None else scalar_draws(posterior, named))
         right.set_xlim(left.get_xlim())
         style.tidy(left, x=unit, y="ζ", title=named.label)
@@ -126,16 +128,17 @@ def _draw_zeta(ax: Axes, profile: Profile, se: float) -> None:
         z = float(ndtri(0.5 + prob / 2))
         lower, upper = profile.interval(prob)
         for end, height in ((lower, -z), (upper, z)):
-            reached = float(profile.zeta_at(end))
+            on_curve = float(profile.zeta_at(end))  # to the spline's error; less at the parameter's bound
+            reached = height if np.isclose(on_curve, height, atol=1e-3) else on_curve
             ax.plot([end, end], [0.0, reached], color=style.DATA, linewidth=0.8, zorder=1)
             ax.axhline(height, color=style.FAINT, linewidth=0.6, linestyle=":", zorder=0)
         ax.annotate(
             f"{100 * prob:g}%",
-            (1.0, z),
+            (0.0, z),
             xycoords=("axes fraction", "data"),
-            xytext=(2, 0),
+            xytext=(3, 1),
             textcoords="offset points",
-            va="center",
+            va="bottom",
             fontsize=style.SMALL - 1,
             color=style.DATA,
         )

@@ -11,12 +11,14 @@ from scipy.special import ndtri
 
 from bayesmm.estimate import Estimate
 from bayesmm.plots import style
-from bayesmm.plots.canvas import grid_width, panels
-from bayesmm.plots.checks import check_estimate, columns_of
+from bayesmm.plots.canvas import panels, say
+from bayesmm.plots.checks import columns_of
+from bayesmm.plots.results import centre_of, results_of
 from bayesmm.plots.smoother import smooth
+from bayesmm.posterior import Posterior
 
 
-def plot_residuals(estimate: Estimate, *, ax: Any = None) -> FigureBase:
+def plot_residuals(estimate: Estimate | Posterior, *, ax: Any = None) -> FigureBase:
     """Draw residuals over fitted values, their spread over fitted values, and normal Q–Q plots.
 
     The residuals are y − ŷ with ŷ = Xβ̂ + Zb̂, times √w where the model has weights. The scale–location panel
@@ -30,7 +32,7 @@ def plot_residuals(estimate: Estimate, *, ax: Any = None) -> FigureBase:
     Parameters
     ----------
     estimate
-        From ``model.fit()``.
+        From ``model.fit()``; or from ``model.sample()``, whose means of β, b and σ are then taken.
     ax
         Three Axes, and one more for each column of random effects.
 
@@ -46,12 +48,13 @@ def plot_residuals(estimate: Estimate, *, ax: Any = None) -> FigureBase:
     >>> len(bmm.plots.plot_residuals(fit).axes)
     4
     """
-    check_estimate(estimate, "plot_residuals")
-    design = estimate.model.design
+    design = results_of(estimate, None, "plot_residuals").model.design
+    centre = centre_of(estimate)
     effects = [(group, term.columns[i]) for group in design.factors for term, i in columns_of(design, group)]
     n = 3 + len(effects)
-    figure, axes = panels(ax, n, (3.3, 2.9), columns=grid_width(n, widest=5) if n > 4 else 2)
-    fitted, residuals = estimate.fitted.to_numpy(), estimate.residuals.to_numpy()
+    figure, axes = panels(ax, n, (3.3, 2.9), columns=2 if n == 4 else 3)
+    fitted = centre.fitted
+    residuals = design.y - fitted
     if design.weights is not None:
         residuals = np.sqrt(design.weights) * residuals
     unit = design.response if design.weights is None else f"√w · {design.response}"
@@ -60,13 +63,17 @@ def plot_residuals(estimate: Estimate, *, ax: Any = None) -> FigureBase:
     style.tidy(
         axes[0], x=f"fitted ({design.response})", y=f"residual ({unit})", title="residuals over fitted values"
     )
-    _scatter(axes[1], fitted, np.sqrt(np.abs(residuals) / estimate.sigma))
+    _scatter(axes[1], fitted, np.sqrt(np.abs(residuals) / centre.sigma))
     style.tidy(axes[1], x=f"fitted ({design.response})", y="√(|residual| / σ̂)", title="scale–location")
     _quantiles(axes[2], residuals)
     style.tidy(axes[2], x="normal quantile", y=f"residual ({unit})", title="residuals, Q–Q")
     for panel, (group, column) in zip(axes[3:], effects, strict=True):
-        _quantiles(panel, estimate.ranef[group][column].to_numpy())
-        y = f"mode ({style.unit(column, design.response)})"
+        values = centre.of_group(group)[column].to_numpy()
+        _quantiles(panel, values)
+        if not values.any():
+            say(panel, "The estimated variance is zero: all effects are.")
+        what = "mode" if isinstance(estimate, Estimate) else "mean"
+        y = f"{what} ({style.unit(column, design.response)})"
         style.tidy(panel, x="normal quantile", y=y, title=f"{column} | {group}, Q–Q")
     return figure
 

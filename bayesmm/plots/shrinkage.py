@@ -13,15 +13,17 @@ from bayesmm.design.naming import INTERCEPT
 from bayesmm.estimate import Estimate
 from bayesmm.plots import style
 from bayesmm.plots.canvas import legend, panels
-from bayesmm.plots.checks import check_estimate, chosen_columns, chosen_group, columns_of
+from bayesmm.plots.checks import chosen_columns, chosen_group, columns_of, title_of
 from bayesmm.plots.pooling import Pooling, pool
+from bayesmm.plots.results import centre_of, results_of
+from bayesmm.posterior import Posterior
 
 SPREAD = 4.0
 """Interquartile ranges from the median to the edge of the frame; own estimates beyond lie outside."""
 
 
 def plot_shrinkage(
-    estimate: Estimate,
+    estimate: Estimate | Posterior,
     group: str | None = None,
     columns: tuple[str, str] | None = None,
     *,
@@ -32,14 +34,15 @@ def plot_shrinkage(
     With two or more columns of random effects: arrows in the plane of two coefficients. With one: two points
     a group, on one axis, in the order of the groups' own estimates. Other predictors and the effects of other
     grouping factors are held at their means over the group. Groups whose rows don't determine an estimate of
-    their own have none; the frame's caption says how many.
+    their own have none; the frame's caption says how many. Where there is nothing to see, as with a variance
+    estimated at zero, the picture says why.
 
     Parameters
     ----------
     estimate
-        From ``model.fit()``.
+        From ``model.fit()`` or ``model.sample()``.
     group
-        The grouping factor; needed where the model has several.
+        The grouping factor; by default the first.
     columns
         Two columns of its random effects; by default the first two.
     ax
@@ -58,30 +61,53 @@ def plot_shrinkage(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('Intercept (Reaction)', 'Days (Reaction per unit)')
     """
-    check_estimate(estimate, "plot_shrinkage")
-    design = estimate.model.design
+    design = results_of(estimate, None, "plot_shrinkage").model.design
     group = chosen_group(design, group)
     known = [term.columns[i] for term, i in columns_of(design, group)]
     plane = len(known) > 1 or columns is not None
     chosen = chosen_columns(design, group, columns, 2) if plane else known
     pooling = pool(estimate, group, known)
-    figure, (only,) = panels(ax, 1, (5.6, 5.0) if plane else (5.6, _height(len(pooling.partial))))
+    levels = design.factors[group].labels
+    figure, (only,) = panels(ax, 1, (5.6, 5.0) if plane else (5.6, _height(levels)))
     at = [pooling.names.index(name) for name in chosen]
     labels = [style.effect_label(name, design.response) for name in chosen]
+    effects = centre_of(estimate).of_group(group)[chosen].to_numpy()
+    reason = _nothing_to_see(pooling, at, effects)
     if plane:
         caption = _draw_plane(only, pooling, at)
-        style.tidy(only, x=labels[0], y=labels[1], title=caption)
+        style.tidy(only, x=labels[0], y=labels[1], title=title_of(design, group, reason or caption))
     else:
-        caption = _draw_line(only, pooling, at[0], design.factors[group].labels)
+        caption = _draw_line(only, pooling, at[0], levels)
         label = f"mean {design.response}" if chosen == [INTERCEPT] else labels[0]
         few = len(pooling.partial) <= style.LABELLED
-        style.tidy(only, x=label, y=group if few else f"{group}, in order", title=caption)
+        y = group if few else f"{group}, in order"
+        style.tidy(only, x=label, y=y, title=title_of(design, group, reason or caption))
     legend(figure, [only], own=ax is None)
     return figure
 
 
-def _height(n: int) -> float:
-    return 1.4 + 0.17 * n if n <= style.LABELLED else 5.5
+def _height(labels: list[str]) -> float:
+    if len(labels) > style.LABELLED:
+        return 5.5
+    lines = max(style.wrapped(label, style.LEVEL).count("\n") for label in labels)
+    return 1.4 + (0.17 + 0.14 * lines) * len(labels)
+
+
+def _nothing_to_see(pooling: Pooling, at: list[int], effects: np.ndarray) -> str:
+    """Why no shrinkage is to be seen; nothing where some is.
+
+    Parameters
+    ----------
+    effects
+        (ℓ, 1 or 2) the random effects of the columns that are drawn.
+    """
+    if not np.isfinite(pooling.none[:, at]).any():
+        names = " and ".join(pooling.names[i] for i in at)
+        return f"no level's own rows determine {names}: only what the model says is shown"
+    if not effects.any():
+        columns = " and of ".join(pooling.names[i] for i in at)
+        return f"the estimated variance of {columns} is zero: every level is pulled all the way to the mean"
+    return ""
 
 
 def _draw_plane(ax: Axes, pooling: Pooling, at: list[int]) -> str:
@@ -160,7 +186,7 @@ def _draw_line(ax: Axes, pooling: Pooling, at: int, labels: list[str]) -> str:
     ax.axvline(float(pooling.complete[at]), label="complete pooling", zorder=1, **complete)
     ax.set_ylim(-1, n)
     if n <= style.LABELLED:
-        ax.set_yticks(height, [labels[i] for i in order])
+        ax.set_yticks(height, [style.wrapped(labels[i], style.LEVEL) for i in order])
     else:
         ax.set_yticks([])
     return "" if own.all() else f"{n - own.sum():,} of {n:,} without an estimate of their own"

@@ -6,9 +6,12 @@ deficiencies can tell apart; no plot needs colour alone, since line styles and m
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
 
 from bayesmm.design.naming import INTERCEPT
 
@@ -45,6 +48,12 @@ SMALL = 8
 """Points: ticks, titles of small panels, legends."""
 MANY = 5_000
 """More points than this are counted in hexagons, or drawn as an image inside a vector file."""
+LETTER = 0.53
+"""The mean width of a letter, as a share of its size."""
+REACH = 1.2
+"""How far a title may reach, as a share of the width of its axes."""
+LEVEL = 32
+"""Characters of a level's name in a line."""
 LABELLED = 60
 """More levels than this go without their names."""
 
@@ -60,15 +69,53 @@ def unit(column: str, response: str) -> str:
 
 
 def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
-    """Labels, and a frame that stays in the background."""
+    """Labels, in as many lines as the axes' sides ask for, and a frame that stays in the background."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=SMALL)
+    width, height = characters(ax)
     if x:
-        ax.set_xlabel(x, fontsize=TEXT)
+        ax.set_xlabel(wrapped(x, width), fontsize=TEXT)
     if y:
-        ax.set_ylabel(y, fontsize=TEXT)
+        ax.set_ylabel(wrapped(y, height), fontsize=TEXT)
     if title:
-        ax.set_title(title, fontsize=TEXT)
+        ax.set_title(wrapped(title, width), fontsize=TEXT)
+
+
+def characters(part: Axes | FigureBase, size: float = TEXT) -> tuple[int, int]:
+    """How many characters of a size in points stand along the lower and the left side of axes or a figure."""
+    inches = (part.bbox.width / part.figure.dpi, part.bbox.height / part.figure.dpi)
+    across, up = (int(inch * 72 / (LETTER * size)) for inch in inches)
+    return int(REACH * across), up
+
+
+def wrapped(text: str, width: int) -> str:
+    """Lines of at most ``width`` characters, broken at spaces and beside the signs that names are made of.
+
+    A word longer than a line is broken after an underscore, a point or a hyphen, if it has one; never
+    elsewhere.
+
+    Examples
+    --------
+    >>> print(wrapped("relative_clause[object]|participant_sigma", 26))
+    relative_clause[object]|
+    participant_sigma
+    >>> wrapped("Reaction per unit", 40)
+    'Reaction per unit'
+    """
+    pieces = []
+    for piece in re.findall(r"[^\s|:\[(,]*[\s|:,]+|[\[(]?[^\s|:\[(,]+[|:,\s]*|[\[(]", text):
+        pieces += [piece] if len(piece.strip()) <= width else re.findall(r"[^_.\-]*[_.\-]+|[^_.\-]+", piece)
+    return "\n".join(line.rstrip() for line in _filled(pieces, width))
+
+
+def _filled(pieces: Sequence[str], width: int) -> list[str]:
+    lines: list[str] = []
+    for piece in pieces:
+        if lines and len((lines[-1] + piece).rstrip()) <= width:
+            lines[-1] += piece
+        else:
+            lines.append(piece)
+    return lines
 
 
 def points(n: int) -> dict[str, Any]:

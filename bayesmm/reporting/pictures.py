@@ -130,7 +130,6 @@ def residual_picture(estimate: Estimate) -> Picture:
     from bayesmm.plots import plot_residuals
 
     design = estimate.model.design
-    count = 3 + sum(term.k for term in design.terms)
     residuals = estimate.residuals.to_numpy()
     if design.weights is not None:
         residuals = residuals * np.sqrt(design.weights)
@@ -149,7 +148,7 @@ def residual_picture(estimate: Estimate) -> Picture:
         f"the tails are {tails} a normal distribution's ({where})."
     )
     return drawn(
-        lambda: plot_residuals(estimate, ax=_grid(count, (3.3, 2.9))),
+        lambda: plot_residuals(estimate),
         alt=alt,
         caption="Residuals: a level cloud and straight quantile plots are what the model assumes.",
     )

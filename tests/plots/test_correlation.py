@@ -9,7 +9,7 @@ from scipy.stats import chi2
 import bayesmm as bmm
 from bayesmm.plots import plot_correlation
 from bayesmm.plots.correlation import ellipse
-from tests.plots.conftest import fit_of, posterior_of
+from tests.fits import fit_of, posterior_of
 from tests.plots.pictures import dots, line, segments
 
 

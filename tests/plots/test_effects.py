@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 import bayesmm as bmm
 from bayesmm.plots import plot_effects, style
-from tests.plots.conftest import fit_of, posterior_of
+from tests.fits import fit_of, posterior_of
 from tests.plots.pictures import line, lines_of, segments
 
 MODES, MEANS = "conditional mode, 89% interval", "posterior mean, 89% interval"

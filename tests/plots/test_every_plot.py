@@ -5,19 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import FigureBase
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 import bayesmm as bmm
 from bayesmm.plots import style
-from tests.plots.conftest import fit_of, posterior_of
+from tests.fits import fit_of, posterior_of
 
 Plot = Callable[..., FigureBase]
 
 plots = bmm.plots
+
+EVERY = [getattr(plots, name) for name in plots.__all__]
 
 SMALL: list[tuple[str, Plot, dict[str, Any], int]] = [  # model, plot, options, axes
     ("sleep", plots.plot_lines, {}, 18),
@@ -64,9 +69,30 @@ def ids(cases: list[tuple[str, Plot, dict[str, Any], int]]) -> list[str]:
     return [f"{plot.__name__}-{name}-{i}" for i, (name, plot, *_) in enumerate(cases)]
 
 
+def texts_drawn(figure: FigureBase) -> list[tuple[str, Bbox]]:
+    """What is written on a picture, and where."""
+    drawn: list[Text] = []
+    with pytest.MonkeyPatch.context() as patch:
+        draw = Text.draw
+        patch.setattr(Text, "draw", lambda text, renderer: (drawn.append(text), draw(text, renderer)))
+        figure.canvas.draw()
+    return [
+        (text.get_text(), text.get_window_extent())
+        for text in drawn
+        if text.get_visible() and text.get_text().strip()
+    ]
+
+
 def assert_legible(figure: FigureBase) -> None:
-    """It can be drawn, and its axes have labels."""
-    figure.canvas.draw()
+    """It can be drawn, its axes have labels, and no text is cut off or lies over another."""
+    places = texts_drawn(figure)
+    page = figure.bbox.padded(2)
+    cut = [text for text, box in places if not page.containsx(box.x0) or not page.containsx(box.x1)]
+    cut += [text for text, box in places if not page.containsy(box.y0) or not page.containsy(box.y1)]
+    assert cut == []
+    shrunk = [(text, box.padded(-1)) for text, box in places]
+    over = [(one, two) for (one, a), (two, b) in combinations(shrunk, 2) if a.overlaps(b)]
+    assert over == []
     for ax in figure.axes:
         if ax.axison:
             alone = ax.get_xlabel() or ax.get_title() or ax.get_ylabel()
@@ -144,11 +170,75 @@ def test_a_posterior_of_something_else_is_refused(plot: Plot):
 @pytest.mark.parametrize(
     "plot", [plots.plot_lines, plots.plot_shrinkage, plots.plot_effects, plots.plot_correlation]
 )
-def test_the_group_is_named_where_there_are_several(plot: Plot):
-    with pytest.raises(bmm.ModelError, match="has 2 grouping factors and group is None"):
-        plot(fit_of("penicillin"))
+def test_a_group_that_is_not_there_is_refused(plot: Plot):
     with pytest.raises(bmm.DataError, match="did you mean 'plate'"):
         plot(fit_of("penicillin"), group="plates")
+
+
+def answers(name: str, plot: Plot) -> tuple[Any, ...]:
+    """What a plot takes first: the estimate, and the posterior where it draws that too."""
+    if plot is plots.plot_posterior_and_estimate:
+        return posterior_of(name), fit_of(name)
+    both = plot in (plots.plot_effects, plots.plot_correlation, plots.plot_profile)
+    return (fit_of(name), posterior_of(name)) if both else (fit_of(name),)
+
+
+def quick(plot: Plot, group: str) -> dict[str, Any]:
+    """One profile in place of all."""
+    return {"parameter": f"corr|{group}"} if plot is plots.plot_profile else {}
+
+
+def said(figure: FigureBase) -> str:
+    """All that stands on a picture, with line breaks as spaces."""
+    return " ".join(text.get_text().replace("\n", " ") for text in figure.findobj(Text))
+
+
+@pytest.mark.parametrize("plot", EVERY, ids=lambda plot: plot.__name__)
+def test_with_several_grouping_factors_a_plot_draws_and_names_one_or_all(plot: Plot):
+    figure = plot(*answers("crossed", plot), **quick(plot, "subject"))
+    assert_legible(figure)
+    assert "item" in said(figure) or "subject" in said(figure)
+
+
+def test_the_first_group_that_has_what_is_drawn_is_the_default():
+    fit = fit_of("crossed")
+    assert list(fit.ranef) == ["item", "subject"]
+    assert [ax.get_ylabel() for ax in plots.plot_effects(fit).axes] == ["item", "subject", ""]
+    assert plots.plot_shrinkage(fit).axes[0].get_title().startswith("item")
+    assert plots.plot_correlation(fit).axes[0].get_title().startswith("subject: correlation")
+    assert "subject" in said(plots.plot_lines(fit, levels=["s1", "s2"]))
+    assert "item" in said(plots.plot_lines(fit, group="item", levels=["i1", "i2"]))
+    assert len(plots.plot_effects(fit, columns="Intercept").axes) == 1
+
+
+@pytest.mark.parametrize("plot", EVERY, ids=lambda plot: plot.__name__)
+@pytest.mark.parametrize("name", ["sleep", "crossed"])
+def test_a_posterior_alone_is_enough(name: str, plot: Plot):
+    figure = plot(posterior_of(name), **quick(plot, "Subject" if name == "sleep" else "subject"))
+    assert_legible(figure)
+    assert "nan" not in said(figure)
+
+
+@pytest.mark.parametrize("plot", EVERY, ids=lambda plot: plot.__name__)
+def test_a_posterior_without_its_model_is_refused(plot: Plot):
+    alone = bmm.Posterior(posterior_of("sleep").data)
+    with pytest.raises(bmm.ModelError, match="without its model"):
+        plot(alone)
+
+
+@pytest.mark.parametrize("plot", EVERY, ids=lambda plot: plot.__name__)
+def test_long_names_are_wrapped_and_nothing_overlaps(plot: Plot):
+    assert_legible(plot(*answers("long", plot), **quick(plot, "participant_identifier")))
+
+
+def test_seven_profiles_and_many_residuals_fit_a_page():
+    profile = fit_of("sleep").profile("sigma", prob=0.995)
+    profiles = plots.plot_profile(fit_of("sleep"), parameter=[profile] * 7)
+    assert len(profiles.axes) == 14
+    for figure in (profiles, plots.plot_residuals(fit_of("machines"))):
+        assert max(figure.get_size_inches()) <= 11
+    places = {round(ax.get_position().x0, 2) for ax in plots.plot_residuals(fit_of("sleep")).axes}
+    assert len(places) == 3
 
 
 def test_the_colours_are_okabe_and_itos():

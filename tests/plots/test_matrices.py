@@ -9,7 +9,7 @@ from scipy import sparse
 import bayesmm as bmm
 from bayesmm.plots import matrices, plot_matrices
 from tests.dense import row_by_row
-from tests.plots.conftest import fit_of
+from tests.fits import fit_of
 
 
 def dense_parts(fit: bmm.Estimate) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

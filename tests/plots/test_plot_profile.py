@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 import bayesmm as bmm
 from bayesmm.plots import plot_profile, style
-from tests.plots.conftest import fit_of, posterior_of
+from tests.fits import fit_of, posterior_of
 from tests.plots.pictures import line, lines_of
 
 

@@ -11,7 +11,7 @@ from matplotlib.quiver import Quiver
 import bayesmm as bmm
 from bayesmm.plots import plot_lines, plot_shrinkage
 from bayesmm.plots.pooling import least_squares, parts, pool
-from tests.plots.conftest import fit_of
+from tests.fits import fit_of, posterior_of
 from tests.plots.pictures import dots, line, segments
 
 
@@ -268,3 +268,24 @@ def test_columns_are_checked():
         plot_shrinkage(fit_of("sleep"), columns=["Days", "Days"])
     with pytest.raises(bmm.ModelError, match="1 columns"):
         plot_shrinkage(fit_of("sleep"), columns="Days")
+
+
+def test_a_picture_without_shrinkage_says_why():
+    title = plot_shrinkage(fit_of("dyestuff2")).axes[0].get_title().replace("\n", " ")
+    assert (
+        title == "the estimated variance of Intercept is zero: every level is pulled all the way to the mean"
+    )
+    data = bmm.load_data("sleepstudy")
+    data["Days"] = data["Subject"].astype("category").cat.codes % 10.0  # one day a subject
+    fit = bmm.Model("Reaction ~ Days + (0 + Days | Subject)", data).fit()
+    title = plot_shrinkage(fit).axes[0].get_title().replace("\n", " ")
+    assert title == "no level's own rows determine Days: only what the model says is shown"
+
+
+def test_posterior_means_pool_too():
+    posterior = posterior_of("sleep")
+    ax = plot_shrinkage(posterior).axes[0]
+    draws = posterior.data["posterior"]
+    own = draws["1|Subject"] + draws["Intercept"], draws["Days|Subject"] + draws["Days"]
+    wanted = np.column_stack([part.mean(("chain", "draw")).to_numpy() for part in own])
+    np.testing.assert_allclose(dots(ax, "partial pooling"), wanted)

@@ -9,7 +9,7 @@ from scipy.stats import gaussian_kde, norm
 
 import bayesmm as bmm
 from bayesmm.plots import plot_posterior_and_estimate, style
-from tests.plots.conftest import fit_of, posterior_of
+from tests.fits import fit_of, posterior_of
 from tests.plots.pictures import line, lines_of
 
 MEAN, POINT = "posterior mean, 89% interval", "REML estimate, 89% Wald interval"
@@ -89,5 +89,25 @@ def test_a_comparison_draws_itself():
 def test_two_models_are_refused():
     with pytest.raises(bmm.ModelError, match="two answers for the same model"):
         plot_posterior_and_estimate(posterior_of("dyestuff"), fit_of("sleep"))
-    with pytest.raises(bmm.ModelError, match="got a Posterior"):
-        plot_posterior_and_estimate(fit_of("sleep"), posterior_of("sleep"))
+
+
+def test_either_answer_may_come_first_and_a_missing_estimate_is_made():
+    posterior = posterior_of("dyestuff")
+    titles = [ax.get_title() for ax in plot_posterior_and_estimate(posterior, fit_of("dyestuff")).axes]
+    swapped = plot_posterior_and_estimate(fit_of("dyestuff"), posterior)
+    for figure in (swapped, plot_posterior_and_estimate(posterior)):
+        assert [ax.get_title() for ax in figure.axes] == titles
+        point = line(figure.axes[1], POINT)[0, 0]
+        assert point == pytest.approx(fit_of("dyestuff").varcorr["sdcor"].iloc[0], rel=1e-6)
+    with pytest.raises(bmm.ModelError, match="got an Estimate alone"):
+        plot_posterior_and_estimate(fit_of("dyestuff"))
+
+
+@pytest.mark.parametrize("name", ["sleep", "machines", "dyestuff2"])
+def test_densities_are_smooth(name: str):
+    """One hill each: the waves of a thousand draws are not to be seen."""
+    for ax in plot_posterior_and_estimate(posterior_of(name), fit_of(name)).axes:
+        height = lines_of(ax, style.POSTERIOR)[0].get_ydata()
+        top = np.argmax(height)
+        waves = np.maximum(-np.diff(height[: top + 1]), 0).sum() + np.maximum(np.diff(height[top:]), 0).sum()
+        assert waves < 0.03, ax.get_title()

@@ -10,7 +10,7 @@ from scipy.stats import norm
 import bayesmm as bmm
 from bayesmm.plots import plot_residuals, style
 from bayesmm.plots.smoother import smooth
-from tests.plots.conftest import fit_of
+from tests.fits import fit_of
 
 
 def offsets(ax) -> np.ndarray:

@@ -10,38 +10,24 @@ from xml.etree import ElementTree
 import html5lib
 
 import bayesmm as bmm
-from bayesmm.estimate import Estimate
-from bayesmm.posterior import Posterior
 from bayesmm.reporting import Report
+from tests.fits import fit_of, posterior_of
 
 NAMESPACE = "{http://www.w3.org/1999/xhtml}"
-MODELS = {
-    "sleep": ("Reaction ~ Days + (Days | Subject)", "sleepstudy"),
-    "sleep_bars": ("Reaction ~ Days + (1 | Subject) + (0 + Days | Subject)", "sleepstudy"),
-    "hsb": ("mAch ~ meanses * cses + sector * cses + (cses | school)", "Hsb82"),
-    "dyestuff": ("Yield ~ 1 + (1 | Batch)", "Dyestuff"),
-    "dyestuff2": ("Yield ~ 1 + (1 | Batch)", "Dyestuff2"),
-    "pastes": ("strength ~ 1 + (1 | batch / cask)", "Pastes"),
-    "penicillin": ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin"),
-    "machines": ("score ~ Machine + (Machine | Worker)", "Machines"),
-}
-
-
-@cache
-def fitted(name: str) -> Estimate:
-    formula, data = MODELS[name]
-    return bmm.Model(formula, bmm.load_data(data)).fit()
-
-
-@cache
-def sampled(name: str) -> Posterior:
-    return fitted(name).model.sample(draws=250, random_seed=1, progressbar=False)
+PAGES = ("sleep", "sleep_bars", "hsb", "dyestuff", "dyestuff2", "pastes", "penicillin", "machines")
+"""Models of which there is a page."""
 
 
 @cache
 def page_of(name: str, bayes: bool = False) -> Report:
-    estimate = fitted(name)
-    return bmm.report(estimate.model, estimate, sampled(name) if bayes else None)
+    estimate = fit_of(name)
+    return bmm.report(estimate.model, estimate, posterior_of(name) if bayes else None)
+
+
+@cache
+def tree_of(name: str, bayes: bool = False) -> ElementTree.Element:
+    """A page, parsed once."""
+    return parsed(page_of(name, bayes).html)
 
 
 def parsed(page: str) -> ElementTree.Element:

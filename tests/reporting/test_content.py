@@ -10,16 +10,16 @@ import pytest
 
 import bayesmm as bmm
 from bayesmm.reporting.recipe import code_of, fingerprint
+from tests.fits import fit_of, posterior_of
 from tests.reporting.html_page import (
     every,
-    fitted,
     half_unit,
     number_of,
     page_of,
     parsed,
-    sampled,
     table_of,
     text_of,
+    tree_of,
 )
 
 
@@ -29,8 +29,8 @@ def close(cell: str, value: float) -> None:
 
 @pytest.mark.parametrize("name", ["sleep", "hsb", "penicillin"])
 def test_coefficients_and_their_wald_intervals(name):
-    estimate = fitted(name)
-    shown = table_of(parsed(page_of(name).html), "Coefficients")
+    estimate = fit_of(name)
+    shown = table_of(tree_of(name), "Coefficients")
     assert list(shown) == list(estimate.beta.index)
     for label, row in shown.items():
         value, se = estimate.beta[label], estimate.se[label]
@@ -40,8 +40,8 @@ def test_coefficients_and_their_wald_intervals(name):
 
 
 def test_variances_are_the_estimates_and_the_undefined_is_called_so():
-    estimate = fitted("sleep")
-    tree = parsed(page_of("sleep").html)
+    estimate = fit_of("sleep")
+    tree = tree_of("sleep")
     cells = [
         [text_of(cell) for cell in row]
         for table in every(tree, "table")
@@ -55,8 +55,8 @@ def test_variances_are_the_estimates_and_the_undefined_is_called_so():
 
 
 def test_r2_and_shares():
-    estimate = fitted("penicillin")
-    shown = table_of(parsed(page_of("penicillin").html), "How much of the variance")
+    estimate = fit_of("penicillin")
+    shown = table_of(tree_of("penicillin"), "How much of the variance")
     close(shown["R², conditional"]["REML"], estimate.r2()["conditional"])
     for group, share in estimate.icc().items():
         close(shown[f"share of {group}"]["REML"], share)
@@ -64,8 +64,8 @@ def test_r2_and_shares():
 
 @pytest.mark.parametrize("name", ["sleep", "dyestuff2"])
 def test_the_posterior_stands_beside_the_estimate(name):
-    comparison = bmm.compare(sampled(name), fitted(name))
-    shown = table_of(parsed(page_of(name, bayes=True).html), "The REML estimate beside")
+    comparison = bmm.compare(posterior_of(name), fit_of(name))
+    shown = table_of(tree_of(name, bayes=True), "The REML estimate beside")
     assert list(shown) == list(comparison.table.index)
     percent = f"{100 * comparison.prob:g} %"
     for label, row in comparison.table.iterrows():
@@ -79,11 +79,11 @@ def test_the_posterior_stands_beside_the_estimate(name):
 
 
 def test_replicated_statistics_are_those_of_the_posteriors_own_replicates():
-    posterior = sampled("sleep")
+    posterior = posterior_of("sleep")
     tree = posterior.predict(kind="response", thin=3, random_seed=1)
     replicates = tree["posterior_predictive"]["Reaction"].to_numpy().reshape(-1, 180)
-    shown = table_of(parsed(page_of("sleep", bayes=True).html), "The responses beside")
-    y = fitted("sleep").model.design.y
+    shown = table_of(tree_of("sleep", bayes=True), "The responses beside")
+    y = fit_of("sleep").model.design.y
     close(shown["largest value"]["observed"], y.max())
     close(shown["largest value"]["replicated, median"], np.median(replicates.max(axis=1)))
     close(shown["sd"]["share ≥"], np.mean(replicates.std(axis=1, ddof=1) >= y.std(ddof=1)))
@@ -108,7 +108,7 @@ def test_the_data_are_described_as_they_are():
 
 
 def test_nesting_references_and_dropped_columns_are_told():
-    groups = table_of(parsed(page_of("pastes").html), "Grouping factors")
+    groups = table_of(tree_of("pastes"), "Grouping factors")
     assert groups["batch:cask"]["nested in"] == "batch"
     assert groups["batch"]["nested in"] == "no other"
     assert "A for Machine" in page_of("machines").html
@@ -120,12 +120,12 @@ def test_nesting_references_and_dropped_columns_are_told():
 
 def test_certificates_are_told_in_words():
     for name in ("sleep", "dyestuff2"):
-        page = text_of(parsed(page_of(name, bayes=True).html))
-        assert " ".join(fitted(name).certificate.verdict.split()) in page
-        assert sampled(name).certificate.verdict in page
-    assert "variance" in fitted("dyestuff2").certificate.verdict + str(fitted("dyestuff2").certificate)
-    for direction in fitted("dyestuff2").certificate.singular_directions:
-        assert direction in text_of(parsed(page_of("dyestuff2").html))
+        page = text_of(tree_of(name, bayes=True))
+        assert " ".join(fit_of(name).certificate.verdict.split()) in page
+        assert posterior_of(name).certificate.verdict in page
+    assert "variance" in fit_of("dyestuff2").certificate.verdict + str(fit_of("dyestuff2").certificate)
+    for direction in fit_of("dyestuff2").certificate.singular_directions:
+        assert direction in text_of(tree_of("dyestuff2"))
 
 
 def test_the_question_is_read_off_the_formula():
@@ -139,7 +139,7 @@ def test_the_question_is_read_off_the_formula():
 
 
 def test_a_page_without_posterior_says_nothing_of_one():
-    page = text_of(next(every(parsed(page_of("sleep").html), "main")))
+    page = text_of(next(every(tree_of("sleep"), "main")))
     for word in ("R-hat", "replicate", "prior", "Seed"):
         assert word not in page
 
@@ -289,9 +289,9 @@ def test_code_says_what_it_cannot_know_and_pictures_say_what_is_level():
 
 
 def test_summed_up_effects_leave_the_replicates_out():
-    model = fitted("sleep").model
+    model = fit_of("sleep").model
     posterior = model.sample(draws=200, chains=2, random_seed=1, progressbar=False, effects="summary")
-    page = bmm.report(model, fitted("sleep"), posterior).html
+    page = bmm.report(model, fit_of("sleep"), posterior).html
     assert "The responses beside" not in page
     assert "The draws of the posterior" in page
 
@@ -299,10 +299,10 @@ def test_summed_up_effects_leave_the_replicates_out():
 def test_versions_are_those_installed():
     import platform
 
-    shown = table_of(parsed(page_of("sleep", bayes=True).html), "Versions")
+    shown = table_of(tree_of("sleep", bayes=True), "Versions")
     found = {name: row["version"] for name, row in shown.items()}
     assert found["python"] == platform.python_version()
     assert found["numpy"] == np.__version__
     assert found["bayesmm"] == bmm.__version__
     assert "pymc" not in found  # it made nothing here
-    assert "arviz" not in table_of(parsed(page_of("sleep").html), "Versions")
+    assert "arviz" not in table_of(tree_of("sleep"), "Versions")

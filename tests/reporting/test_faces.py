@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 import bayesmm as bmm
-from tests.reporting.html_page import fitted, sampled
+from tests.fits import fit_of, posterior_of
 
 FACES = {
-    "model": lambda: fitted("sleep").model,
-    "design": lambda: fitted("sleep").model.design,
-    "estimate": lambda: fitted("sleep"),
-    "posterior": lambda: sampled("sleep"),
-    "comparison": lambda: bmm.compare(sampled("sleep"), fitted("sleep")),
+    "model": lambda: fit_of("sleep").model,
+    "design": lambda: fit_of("sleep").model.design,
+    "estimate": lambda: fit_of("sleep"),
+    "posterior": lambda: posterior_of("sleep"),
+    "comparison": lambda: bmm.compare(posterior_of("sleep"), fit_of("sleep")),
 }
 
 
@@ -30,7 +30,7 @@ def test_faces_are_valid_html_and_say_what_the_text_says(name):
 
 
 def test_a_design_shows_sizes_terms_and_first_rows():
-    text = repr(fitted("hsb").model.design)
+    text = repr(fit_of("hsb").model.design)
     assert "7185 × 6" in text
     assert "7185 × 320" in text
     assert "(cses | school)" in text

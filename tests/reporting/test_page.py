@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 import bayesmm as bmm
-from tests.reporting.html_page import MODELS, every, fitted, page_of, parsed, sampled, text_of
+from tests.fits import fit_of, posterior_of
+from tests.reporting.html_page import PAGES as NAMES
+from tests.reporting.html_page import every, page_of, parsed, text_of, tree_of
 
-PAGES = [(name, False) for name in MODELS] + [("sleep", True), ("dyestuff2", True), ("hsb", True)]
+PAGES = [(name, False) for name in NAMES] + [("sleep", True), ("dyestuff2", True), ("hsb", True)]
 every_page = pytest.mark.parametrize(
     ("name", "bayes"), PAGES, ids=[f"{name}{'-bayes' if bayes else ''}" for name, bayes in PAGES]
 )
@@ -36,7 +38,7 @@ def nasty() -> bmm.Report:
 
 @every_page
 def test_the_page_is_valid_and_its_headings_are_in_order(name, bayes):
-    tree = parsed(page_of(name, bayes).html)
+    tree = tree_of(name, bayes)
     assert tree.get("lang") == "en-GB"
     assert len(list(every(tree, "h1"))) == 1
     levels = [int(e.tag[-1]) for e in tree.iter() if re.fullmatch(r".*\}h[1-6]", str(e.tag))]
@@ -46,7 +48,7 @@ def test_the_page_is_valid_and_its_headings_are_in_order(name, bayes):
 
 @every_page
 def test_ids_are_unique_and_links_within_the_page_arrive(name, bayes):
-    tree = parsed(page_of(name, bayes).html)
+    tree = tree_of(name, bayes)
     ids = [element.get("id") for element in tree.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
     targets = [link.get("href") for link in every(tree, "a")]
@@ -71,7 +73,7 @@ def test_the_page_needs_neither_network_nor_scripts(name, bayes):
 
 @every_page
 def test_pictures_say_what_is_seen_and_tables_what_they_hold(name, bayes):
-    tree = parsed(page_of(name, bayes).html)
+    tree = tree_of(name, bayes)
     images = list(every(tree, "img"))
     assert len(images) >= 2
     for image in images:
@@ -89,13 +91,13 @@ def test_pictures_say_what_is_seen_and_tables_what_they_hold(name, bayes):
 
 @every_page
 def test_no_number_is_missing_from_what_is_said(name, bayes):
-    tree = parsed(page_of(name, bayes).html)
+    tree = tree_of(name, bayes)
     body = text_of(next(every(tree, "body")))
     assert not re.search(r"\b(nan|None|inf|undefined variable)\b|\{\{|\}\}", body)
 
 
 def test_equal_arguments_give_equal_pages():
-    estimate, posterior = fitted("sleep"), sampled("sleep")
+    estimate, posterior = fit_of("sleep"), posterior_of("sleep")
     again = bmm.report(estimate.model, estimate, posterior)
     assert again.html == page_of("sleep", bayes=True).html
 
@@ -104,7 +106,7 @@ def test_settings_of_matplotlib_do_not_count_and_are_left_alone():
     import matplotlib as mpl
     from matplotlib import pyplot as plt
 
-    estimate = fitted("dyestuff")
+    estimate = fit_of("dyestuff")
     before = page_of("dyestuff").html
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "svg.hashsalt": "other"}):
         kept = dict(mpl.rcParams)
@@ -146,7 +148,7 @@ def test_thousands_of_groups_are_reported_soon_and_on_a_small_page():
 
 
 def test_saving_gives_the_path_and_bad_places_an_error(tmp_path):
-    estimate = fitted("dyestuff")
+    estimate = fit_of("dyestuff")
     path = tmp_path / "page.html"
     page = bmm.report(estimate.model, estimate, path=path)
     assert path.read_text(encoding="utf-8") == page.html
@@ -158,14 +160,14 @@ def test_saving_gives_the_path_and_bad_places_an_error(tmp_path):
 
 
 def test_what_is_of_another_model_is_refused():
-    sleep, dyestuff = fitted("sleep"), fitted("dyestuff")
+    sleep, dyestuff = fit_of("sleep"), fit_of("dyestuff")
     with pytest.raises(bmm.ModelError, match="of another model"):
         bmm.report(dyestuff.model, sleep)
     with pytest.raises(bmm.ModelError, match="estimate is Posterior"):
-        bmm.report(sleep.model, sampled("sleep"))
-    comparison = bmm.compare(sampled("sleep"), sleep)
+        bmm.report(sleep.model, posterior_of("sleep"))
+    comparison = bmm.compare(posterior_of("sleep"), sleep)
     other = sleep.model.fit(reml=False)
     with pytest.raises(bmm.ModelError, match="of another estimate"):
-        bmm.report(sleep.model, other, sampled("sleep"), comparison)
+        bmm.report(sleep.model, other, posterior_of("sleep"), comparison)
     alone = bmm.report(sleep.model, sleep, comparison=comparison)
     assert alone.html == page_of("sleep", bayes=True).html
