@@ -66,6 +66,7 @@ def build_design(
     names = Names.of(namespace)
     parsed = parse_formula(formula)
     table = as_frame(data)
+    check_known(table, parsed.columns)
     variables = check_known(table, parsed.variables, also=names.known(parsed.variables))
     _check_names(variables)
     extra = {"weights": aligned(weights, "weights", table), "offset": aligned(offset, "offset", table)}
@@ -258,7 +259,6 @@ def _terms_of(
 
 
 def _checked_factor(bar: Bar, data: pd.DataFrame) -> Factor:
-    check_known(data, bar.group)
     factor = factor_from(data, bar.group)
     if len(factor) < 2:
         raise DataError(

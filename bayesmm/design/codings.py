@@ -183,8 +183,11 @@ def as_coding(given: Any) -> Coding | None:
         return given()
     if isinstance(given, pd.DataFrame | np.ndarray | list | tuple):
         return Matrix(given)
+    shown = (
+        repr(given) if isinstance(given, str | int | float) else f"something of type {type(given).__name__}"
+    )
     raise DataError(
-        f"{given!r} is no coding of a factor",
+        f"{shown} is no coding of a factor",
         expected="Treatment, Sum, Helmert, Diff or Poly, or a matrix with a row for each level",
         advice="C(x, Sum), C(x, Treatment('b')), or a matrix in namespace={'M': M} and C(x, M)",
     )

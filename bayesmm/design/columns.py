@@ -106,7 +106,7 @@ class Columns:
         for component in _components(self._recipe):
             if not component.row_wise:
                 raise _not_row_wise(component)
-        with explained(self.text):
+        with explained(self.text, data):
             pieces = [_as_matrix(term.eval_new_data(data)) for term in self._recipe]
         matrix, offset = _split_offset(self._recipe, pieces, len(data))
         return (matrix if self._kept is None else matrix[:, list(self._kept)]), offset
@@ -142,7 +142,7 @@ def evaluate_columns(text: str, data: pd.DataFrame, names: Names) -> Columns:
     DataError
         If the expression can't be evaluated, or gives a value that is not finite.
     """
-    with explained(text):
+    with explained(text, data):
         model = read_terms(Piece.of(text))
         model.common_terms = sorted(
             (term for term in model.common_terms if isinstance(term, Intercept | Term)), key=_degree
@@ -190,7 +190,7 @@ def evaluate_columns(text: str, data: pd.DataFrame, names: Names) -> Columns:
 
 def evaluate_response(text: str, data: pd.DataFrame, names: Names) -> np.ndarray:
     """Evaluate the left-hand side of a formula: whatever array it gives, of n rows."""
-    with explained(text):
+    with explained(text, data):
         response = Component(response_part(Piece.of(text)), names, data)
         values = response.node(data)
         if isinstance(values, Proportion):
@@ -215,18 +215,25 @@ def _not_row_wise(component: Component) -> DataError:
 
 
 @contextlib.contextmanager
-def explained(text: str) -> Iterator[None]:
-    """Turn what functions raise while they evaluate ``text`` into a DataError."""
+def explained(text: str, data: pd.DataFrame) -> Iterator[None]:
+    """Turn what functions raise while they evaluate ``text`` on data into a DataError."""
     try:
         with np.errstate(all="ignore"):
             yield
     except BayesmmError:
         raise
     except Exception as error:
+        words = {token.lexeme.strip("`") for token in Piece.of(text).tokens}
+        columns = [name for name in data.columns if name in words]
+        levels = [name for name in columns if not pd.api.types.is_numeric_dtype(data[name].dtype)]
+        advice = "check the columns' types, or make the column beforehand"
+        if levels:
+            have = "has" if len(levels) == 1 else "have"
+            advice = f"numbers where there are none: {', '.join(map(repr, levels))} {have} text or categories"
         raise DataError(
             f"'{text}' could not be evaluated: {str(error).rstrip('.')}",
             expected="an expression that gives a number or a level for every row",
-            advice="check the columns' types, or make the column beforehand",
+            advice=advice,
         ) from error
 
 

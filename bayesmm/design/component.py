@@ -11,7 +11,6 @@ from formulae.terms import Variable
 
 from bayesmm.design.codings import Coding, Contrasts, Poly, Treatment, indicators
 from bayesmm.design.evaluation import bind, columns_of, has_call, kind_of, looks_beyond_rows
-from bayesmm.design.frame import check_known
 from bayesmm.design.functions import Coded, Offset
 from bayesmm.design.lookup import Names
 from bayesmm.errors import DataError
@@ -46,8 +45,6 @@ class Component(Variable):
     def __init__(self, part: Part, names: Names, data: pd.DataFrame) -> None:
         super().__init__(part.name, part.reference)
         self.written = part.written
-        if part.is_name:
-            check_known(data, part.var_names)
         self.node = bind(part.node, names, data)
         self.columns = frozenset(columns_of(self.node))
         self.coding: Coding | None = None
@@ -141,8 +138,9 @@ class Component(Variable):
         values = np.asarray(result.values if isinstance(result, Offset) else result)
         if isinstance(result, Offset) and values.ndim == 0:
             return np.full(len(data), float(values))
-        if values.ndim not in (1, 2) or len(values) != len(data):
-            found = "one value" if values.ndim == 0 else f"{len(values)} values"
+        most = 1 if isinstance(result, Offset) else 2
+        if not 1 <= values.ndim <= most or len(values) != len(data):
+            found = "one value" if values.ndim == 0 else f"an array of shape {values.shape}"
             raise DataError(
                 f"'{self.written}' gives {found} for {len(data)} rows",
                 expected="a number or a level for each row",

@@ -203,6 +203,8 @@ def kind_of(result: Any) -> str:
     """
     if isinstance(result, Offset):
         return "offset"
+    if result is None:
+        return type(result).__name__
     if isinstance(result, Coded) or isinstance(getattr(result, "dtype", None), pd.CategoricalDtype):
         return "categoric"
     dtype = np.asarray(result).dtype

@@ -96,7 +96,7 @@ class Cut:
         outside = ((code < 0) | (code >= len(names))) & ~np.isnan(x)
         if outside.any():
             raise DataError(
-                f"cut() has no interval for {int(outside.sum())} rows, such as {x[outside][0]:g}",
+                f"cut() has no interval for {x[outside][0]:g}, in {int(outside.sum())} of {len(x)} rows",
                 expected=f"numbers within {names[0]} … {names[-1]}",
                 advice="breaks that reach further, such as c(-Inf, 1, 2, Inf)",
             )

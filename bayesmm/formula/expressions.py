@@ -23,12 +23,15 @@ class Product:
     name
         formulae's name for the term: ``"cses:I(x ** 2)"``.
     variables
-        The columns that it uses.
+        The names that it uses: of columns, inside calls of constants too.
+    alone
+        Those of the names that are factors by themselves.
     """
 
     factors: tuple[str, ...]
     name: str
     variables: frozenset[str]
+    alone: frozenset[str]
 
     @property
     def written(self) -> str:
@@ -123,4 +126,9 @@ def response_part(piece: Piece) -> Part:
 
 
 def _product(term: Term) -> Product:
-    return Product(tuple(part.written for part in term.components), term.name, frozenset(term.var_names))
+    return Product(
+        factors=tuple(part.written for part in term.components),
+        name=term.name,
+        variables=frozenset(term.var_names),
+        alone=frozenset(part.name for part in term.components if part.is_name),
+    )

@@ -133,6 +133,15 @@ class Formula:
         return self.predictors | read_response(Piece.of(self.response)).variables
 
     @property
+    def columns(self) -> frozenset[str]:
+        """The names that stand alone or right of a bar: only columns of the data can have them."""
+        expressions = [read_expression(Piece.of(text)) for text in (self.fixed, *(b.expr for b in self.bars))]
+        return frozenset().union(
+            *(product.alone for expression in expressions for product in expression.products),
+            *(bar.group for bar in self.bars),
+        )
+
+    @property
     def predictors(self) -> frozenset[str]:
         """The columns used right of the ``~``: what new data must have."""
         return self.predictors_of({bar.group_name for bar in self.bars})

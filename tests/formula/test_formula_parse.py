@@ -200,3 +200,8 @@ def test_nothing_is_printed_or_logged(capfd, caplog):
         parse_formula("y ~ x**2 + (1 | g)")
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
+
+
+def test_names_that_stand_alone_can_only_be_columns():
+    formula = parse_formula("log(y) ~ x:z + I(a * pi) + `b c` + (w + f(v) | g/h)")
+    assert formula.columns == {"x", "z", "b c", "w", "g", "h"}
