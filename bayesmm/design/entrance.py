@@ -116,7 +116,7 @@ def _from_another(data: Any) -> pd.DataFrame:
         found = _from_arrow(frame.to_arrow())
         for name, kind in frame.schema.items():
             if isinstance(kind, nw.Enum):  # an order of levels, but no ordered factor
-                found[name] = found[name].cat.as_unordered()
+                found[name] = found[name].cat.set_categories(list(kind.categories), ordered=False)
         return found
     if hasattr(data, "__arrow_c_stream__"):
         with contextlib.suppress(pa.ArrowInvalid):  # a column has it too
@@ -135,6 +135,9 @@ def _from_arrow(table: pa.Table) -> pd.DataFrame:
     twice = [name for name in table.column_names if table.column_names.count(name) > 1]
     if twice:
         raise _named_twice(pd.Index(twice))
+    for i, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(i, field.name, _with_signed_codes(table[field.name]))
     frame = table.to_pandas(types_mapper=_whole)
     from_pandas = {
         column["name"]
@@ -145,6 +148,18 @@ def _from_arrow(table: pa.Table) -> pd.DataFrame:
         if pa.types.is_dictionary(field.type) and field.name in frame and field.name not in from_pandas:
             frame[field.name] = _categories(table[field.name], frame.index)
     return frame
+
+
+def _with_signed_codes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A dictionary column whose codes have a sign: polars' have none, which older Arrows take ill."""
+    kind = pa.dictionary(pa.int64(), column.type.value_type, column.type.ordered)
+    chunks = [
+        pa.DictionaryArray.from_arrays(
+            chunk.indices.cast(pa.int64()), chunk.dictionary, ordered=column.type.ordered
+        )
+        for chunk in column.chunks
+    ]
+    return pa.chunked_array(chunks, type=kind)
 
 
 def _whole(kind: pa.DataType) -> pd.ArrowDtype | None:
