@@ -42,12 +42,17 @@ def real(column: pd.Series) -> pd.Series:
         return column.astype(np.float64)
     if kind == "f" or isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column):
         return column
-    values = pd.api.types.infer_dtype(column, skipna=True)
     raise DataError(
         f"the column '{column.name}' is used as a number and has {_said(column)}",
         expected="numbers, true and false, text or categories",
-        advice=REMEDIES.get(values.removesuffix("64"), OTHERWISE).format(column.name),
+        advice=remedy(column),
     )
+
+
+def remedy(column: pd.Series) -> str:
+    """What makes numbers, or a factor, of a column that is neither."""
+    values = pd.api.types.infer_dtype(column, skipna=True).removesuffix("64")
+    return REMEDIES.get(values, OTHERWISE).format(column.name)
 
 
 def _said(column: pd.Series) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmm.covariance import STRUCTURES, Covariance
+from bayesmm.design.arithmetic import remedy
 from bayesmm.design.columns import Columns, evaluate_columns, evaluate_response
 from bayesmm.design.design import Design
 from bayesmm.design.entrance import as_frame
@@ -129,7 +130,8 @@ def _response(formula: Formula, data: pd.DataFrame, names: Names) -> np.ndarray:
     name = formula.response
     column = name.strip("`")
     if column in data.columns and not pd.api.types.is_numeric_dtype(data[column].dtype):
-        raise _not_numeric(column, str(data[column].dtype))
+        is_time = getattr(data[column].dtype, "kind", "O") in "mM"
+        raise _not_numeric(column, str(data[column].dtype), remedy(data[column]) if is_time else _CODE)
     values = np.asarray(evaluate_response(name, data, names))
     if values.ndim != 1 or values.dtype.kind not in "biuf":
         raise _not_numeric(name, "not one number a row")
@@ -156,11 +158,12 @@ def _response(formula: Formula, data: pd.DataFrame, names: Names) -> np.ndarray:
     return y
 
 
-def _not_numeric(name: str, kind: str) -> DataError:
+_CODE = "pandas.to_numeric(column), or an integer code; a Gaussian model needs numbers"
+
+
+def _not_numeric(name: str, kind: str, advice: str = _CODE) -> DataError:
     return DataError(
-        f"the response '{name}' is not numeric ({kind})",
-        expected="a number for each row",
-        advice="pandas.to_numeric(column), or an integer code; a Gaussian model needs numbers",
+        f"the response '{name}' is not numeric ({kind})", expected="a number for each row", advice=advice
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from formulae.terms import Variable
 
 from bayesmm.design.codings import Coding, Contrasts, Poly, Treatment, indicators
-from bayesmm.design.evaluation import bind, columns_of, has_call, kind_of, looks_beyond_rows
+from bayesmm.design.evaluation import Column, bind, columns_of, has_call, kind_of, looks_beyond_rows
 from bayesmm.design.functions import Coded, Offset
 from bayesmm.design.lookup import Names
 from bayesmm.errors import DataError
@@ -73,6 +73,8 @@ class Component(Variable):
             self.levels = self._observed(coded)
             coding = coded.coding or (Poly() if coded.ordered else Treatment())
             self.coding = None if spans_intercept else coding
+            if isinstance(self.node, Column):
+                self.node.computes = False  # new levels are named as they are stored
             self.contrast_matrix = (
                 indicators(self.levels) if spans_intercept else _contrasts(coding, self.levels)
             )

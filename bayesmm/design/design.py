@@ -15,7 +15,7 @@ from bayesmm.design.entrance import as_frame
 from bayesmm.design.face import design_sheet
 from bayesmm.design.factor import Factor
 from bayesmm.design.frame import check_known, plain_frame
-from bayesmm.design.given import Given
+from bayesmm.design.given import Given, by_label
 from bayesmm.design.random_term import RandomTerm, khatri_rao
 from bayesmm.errors import DataError, near_matches
 from bayesmm.formula import Formula
@@ -232,7 +232,7 @@ class Design:
         ----------
         y
             (n,) finite numbers that vary, on the scale of the response as the formula writes it: for
-            ``log(time) ~ …`` the logarithms.
+            ``log(time) ~ …`` the logarithms. A pandas Series belongs to the rows of its labels.
 
         Raises
         ------
@@ -247,6 +247,8 @@ class Design:
         >>> float(other.y[0]), float(design.y[0]), other.X is design.X
         (1.545, 1545.0, True)
         """
+        if isinstance(y, pd.Series):
+            y = by_label(y, f"the new values of '{self.response}'", self.index)
         try:
             values = np.array(y, dtype=float)
         except (TypeError, ValueError):

@@ -113,7 +113,7 @@ def _from_another(data: Any) -> pd.DataFrame:
     if isinstance(frame, nw.DataFrame):
         if frame.implementation.is_pandas_like():
             return frame.to_pandas()
-        found = _from_arrow(frame.to_arrow())
+        found = _from_arrow(_to_arrow(frame))
         for name, kind in frame.schema.items():
             if isinstance(kind, nw.Enum):  # an order of levels, but no ordered factor
                 found[name] = found[name].cat.set_categories(list(kind.categories), ordered=False)
@@ -128,6 +128,17 @@ def _from_another(data: Any) -> pd.DataFrame:
         expected="a DataFrame of pandas, polars or their like, an Arrow table, or a mapping of columns",
         advice="pandas.read_csv(path), or bayesmm.load_data('sleepstudy') to see one",
     )
+
+
+def _to_arrow(frame: nw.DataFrame) -> pa.Table:
+    try:
+        return frame.to_arrow()
+    except Exception as error:  # each library raises its own for types that Arrow doesn't have
+        raise DataError(
+            f"the data have a type that Arrow doesn't know: {str(error).rstrip('.')}",
+            expected="numbers, true and false, text, dates or categories",
+            advice="drop the columns that the model doesn't use, and cast the others",
+        ) from error
 
 
 def _from_arrow(table: pa.Table) -> pd.DataFrame:

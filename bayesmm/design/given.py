@@ -101,8 +101,10 @@ def aligned(values: Any, name: str, data: pd.DataFrame) -> np.ndarray | None:
     if isinstance(values, str):
         check_known(data, [values])
         values = data[values]
+    elif isinstance(values, pd.DataFrame) and values.shape[1] == 1:
+        values = by_label(values.iloc[:, 0], name, data.index)
     elif isinstance(values, pd.Series):
-        values = _by_label(values, name, data)
+        values = by_label(values, name, data.index)
     column = values if isinstance(values, pd.Series) else pd.Series(_one_dimensional(values, name))
     array = _numbers(column, name)
     if len(array) != len(data):
@@ -146,29 +148,29 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
     )
 
 
-def _by_label(values: pd.Series, name: str, data: pd.DataFrame) -> pd.Series:
-    """A Series in the order of the rows.
+def by_label(values: pd.Series, name: str, index: pd.Index) -> pd.Series:
+    """A Series in the order of the rows, whose labels are given; one of another length as it is.
 
     Raises
     ------
     DataError
         If its labels are not those of the rows, or don't tell which value belongs to which.
     """
-    if values.index.equals(data.index) or len(values) != len(data):
+    if values.index.equals(index) or len(values) != len(index):
         return values
-    odd = values.index.symmetric_difference(data.index, sort=False)
+    odd = values.index.symmetric_difference(index, sort=False)
     if len(odd):
         one_side = "a label of theirs" if odd[0] in values.index else "a row of the data"
         shown = ", ".join(map(str, odd[:SHOWN])) + (", …" if len(odd) > SHOWN else "")
         raise DataError(
             f"the index of {name} is not that of the data: {one_side} has no partner, as in {shown}",
             expected="a Series with the labels of the rows, in any order",
-            advice=f"{name}=series.to_numpy() takes them in the order of the rows",
+            advice="series.to_numpy(), which belongs to the rows in their order",
         )
-    if not data.index.is_unique:
+    if not index.is_unique:
         raise DataError(
             f"the labels of {name} are in another order than the rows of the data, and some stand twice",
             expected="labels that tell which value belongs to which row",
-            advice=f"{name}=series.to_numpy() takes them in the order of the rows, or make it a column",
+            advice="series.to_numpy(), which belongs to the rows in their order, or make it a column",
         )
-    return values.reindex(data.index)
+    return values.reindex(index)

@@ -228,7 +228,13 @@ CASES: dict[str, tuple[str, Change, Mapping[str, Any], type[BayesmmError], list[
         DataError,
         ["not numeric (category)"],
     ),
-    "a response of dates": ("day ~ x + (1 | g)", same, {}, DataError, ["not numeric (datetime64"]),
+    "a response of dates": (
+        "day ~ x + (1 | g)",
+        same,
+        {},
+        DataError,
+        ["not numeric (datetime64", ".dt.days"],
+    ),
     "a constant response": (
         "y ~ x + (1 | g)",
         put(y=2.5),

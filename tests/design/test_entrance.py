@@ -183,6 +183,12 @@ def test_predictions_come_back_in_the_kind_of_frame_that_was_given(fits, library
     np.testing.assert_allclose(own["mean"], fits["pandas"].fitted, rtol=1e-6)
 
 
+def test_new_levels_of_a_fixed_factor_are_named_as_they_are(frame: pd.DataFrame):
+    design = build_design("y ~ c + (1 | g)", frame)
+    with pytest.raises(DataError, match="the new data have the levels 1, 2 of 'c'"):
+        design.rebuild(frame[:2].assign(c=[1, 2]))
+
+
 def test_predictions_for_a_mapping_are_a_pandas_frame(fits):
     table = fits["polars"].predict({"Days": [0], "Subject": [308]})
     assert isinstance(table, pd.DataFrame)
@@ -199,6 +205,7 @@ def test_predictions_for_a_mapping_are_a_pandas_frame(fits):
         (lambda f: f["y"], ["data are a Series"]),
         (lambda f: pa.Table.from_pandas(f[["y", "x", "g"]]).select([0, 1, 1, 2]), ["more than one", "'x'"]),
         (lambda f: pl.from_pandas(f[:0]), ["no rows"]),
+        (lambda f: pl.from_pandas(f).with_columns(k=pl.col("k").cast(pl.Int128)), ["Arrow", "cast"]),
         (lambda f: f.set_index("g"), ["no column 'g'", "data.reset_index()", "in the index"]),
         (lambda f: f.set_index(["h", "g"]), ["no column 'g'", "data.reset_index()"]),
     ],
@@ -208,6 +215,7 @@ def test_predictions_for_a_mapping_are_a_pandas_frame(fits):
         "series",
         "a name twice",
         "empty",
+        "128 bits",
         "group in the index",
         "in a multi-index",
     ],

@@ -19,7 +19,12 @@ FORMULA = "y ~ x + (1 | g)"
 def test_a_series_belongs_to_the_rows_of_its_labels(frame: pd.DataFrame, argument: str):
     shuffled = frame["w"].sample(frac=1, random_state=1)
     assert not shuffled.index.equals(frame.index)
-    for values in (shuffled, shuffled.astype("Float64"), shuffled.astype("float64[pyarrow]")):
+    for values in (
+        shuffled,
+        shuffled.astype("Float64"),
+        shuffled.astype("float64[pyarrow]"),
+        shuffled.to_frame(),
+    ):
         design = build_design(FORMULA, frame, **{argument: values})
         np.testing.assert_array_equal(getattr(design, argument), frame["w"])
 
@@ -76,6 +81,13 @@ def test_labels_that_stand_twice_tell_nothing_in_another_order(frame: pd.DataFra
     with pytest.raises(DataError, match="another order than the rows") as error:
         build_design(FORMULA, data, offset=data["w"][::-1])
     assert "to_numpy()" in error.value.advice
+
+
+def test_a_new_response_belongs_to_the_rows_of_its_labels(frame: pd.DataFrame):
+    design = build_design(FORMULA, frame)
+    np.testing.assert_array_equal(design.with_response(frame["z"][::-1]).y, frame["z"])
+    with pytest.raises(DataError, match="the index of the new values of 'y' is not that of the data"):
+        design.with_response(frame["z"].reset_index(drop=True))
 
 
 # Predictions
