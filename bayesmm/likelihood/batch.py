@@ -45,7 +45,7 @@ def evaluate_many(
     out = np.empty((len(lam), 3))
     work = np.empty(len(head.diagonal) + len(head.rows) + m * m + m)
     draws = np.empty(0) if noise is None else noise
-    _evaluate_many(layout.table.values, len(lam), lam, ridge, omega, int(noise is not None), draws, work, out)
+    _evaluate_many(layout.table, len(lam), lam, ridge, omega, int(noise is not None), draws, work, out)
     return out
 
 

@@ -59,13 +59,13 @@ class Factorization:
         prior = np.empty(0) if ridge is None else np.ascontiguousarray(ridge)
         omega = float(ridge is not None)
         factor = (self._D, self._W, self._T)
-        fine = factorize(layout.table.values, self._lam, prior, omega, *factor, found)
+        fine = factorize(layout.table, self._lam, prior, omega, *factor, found)
         self.positive_definite = bool(fine)
         self.log_det_M, self.log_det_C, self.r2 = found.tolist()
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
         """ζ = (û, β̂, −1): the head's û, flat, and the tail's part (m,)."""
-        t, m = self.layout.table.values, self.layout.size
+        t, m = self.layout.table, self.layout.size
         u, z = np.zeros(self.layout.u_start[-1]), np.empty(m)
         last_row_solution(m, self._T, z)
         back_substitute(t, self._D, self._W, z, u)
@@ -127,7 +127,7 @@ class Factorization:
         with_fixed
             w: whether log|C| belongs to the criterion.
         """
-        t, gradient = self.layout.table.values, np.zeros_like(self._lam)
+        t, gradient = self.layout.table, np.zeros_like(self._lam)
         u, z = self.solve()
         P_tail, PD, PW = self._invert(with_fixed=with_fixed)
         contract_head(t, self._lam, PD, PW, kappa, u, z, gradient)
@@ -169,7 +169,7 @@ class Factorization:
             at += len(scaled[g])
         for g, offset in zip(layout.tail, layout.tail_offset, strict=True):
             tail[offset : offset + len(scaled[g])] = scaled[g]
-        forward_substitute(layout.table.values, self._D, self._W, d, head, tail)
+        forward_substitute(layout.table, self._D, self._W, d, head, tail)
         reduced, _ = dtrtrs(self._T.T, tail, lower=0, trans=1)
         reduced = reduced[:-1]
         return products - head.T @ head - reduced.T @ reduced
@@ -185,8 +185,8 @@ class Factorization:
     def _invert(self, *, with_fixed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The inverse on the factor's pattern: its tail (m, m), y's row and column zero, and the head's."""
         layout, m = self.layout, self.layout.size
-        t, P_tail = layout.table.values, self._T.copy()
-        PD, PW, scratch = np.empty_like(self._D), np.empty_like(self._W), np.empty(t[SCRATCH])
+        t, P_tail = layout.table, self._T.copy()
+        PD, PW, scratch = np.empty_like(self._D), np.empty_like(self._W), np.empty(t.values[SCRATCH])
         invert(m, m - 1 if with_fixed else layout.q_tail, P_tail)
         invert_head(t, self._D, self._W, P_tail, PD, PW, scratch)
         return P_tail, PD, PW

@@ -79,7 +79,7 @@ def remove_rows(
         cells, (len(cells.node), cells.positions.shape[1], size, len(cells.groups), len(cells.order))
     )
     work = _workspace(layout, size**2 + size)
-    _remove_rows(layout.table.values, len(lam), lam, ridge, omega, table.values, work, out)
+    _remove_rows(layout.table, len(lam), lam, ridge, omega, table, work, out)
 
 
 def remove_subtrees(
@@ -90,7 +90,7 @@ def remove_subtrees(
     size = int(np.sqrt(np.diff(trees.start).max())) - 1
     table = Table((*arrays, np.arange(size)), (h, first, len(trees.n)))
     work = _workspace(layout, 4 * (size + 1) ** 2)
-    _remove_subtrees(layout.table.values, len(lam), lam, ridge, omega, table.values, work, out)
+    _remove_subtrees(layout.table, len(lam), lam, ridge, omega, table, work, out)
 
 
 def _workspace(layout: Layout, more: int) -> np.ndarray:

@@ -29,6 +29,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic, models, register_model
 
 from bayesmm.likelihood.notice import Compiling
+from bayesmm.likelihood.table import Table
 
 INTEGER, NUMBER = types.int64, types.float64
 INTEGERS, NUMBERS = types.CPointer(INTEGER), types.CPointer(NUMBER)
@@ -45,8 +46,8 @@ _lock = RLock()
 class Routine(types.ExternalFunction):
     """A compiled function with a symbol, for compiled code and for Python; made by :func:`routine`.
 
-    In compiled code arrays are passed as ``array.ctypes``. In Python they are passed as they are; they have
-    to be contiguous and of int64 or float64, which isn't checked. The interpreter is free meanwhile.
+    In compiled code arrays are passed as ``array.ctypes``. In Python they are passed as they are, and so are
+    tables; that they are contiguous and of int64 or float64 isn't checked. The interpreter is free meanwhile.
     """
 
     def __init__(self, function: FunctionType, signature: Any) -> None:
@@ -56,8 +57,8 @@ class Routine(types.ExternalFunction):
         self.__doc__ = function.__doc__
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it from Python."""
-        return self._callable(*[a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments])
+        """Call it from Python; a table and its arrays are kept for as long as it runs."""
+        return self._callable(*map(_plain, arguments))
 
     @property
     def address(self) -> int:
@@ -103,6 +104,13 @@ def called(function: FunctionType) -> Iterator[Routine]:
             yield value
         elif isinstance(value, Dispatcher):
             yield from called(value.py_func)
+
+
+def _plain(argument: Any) -> Any:
+    """A number, or an address."""
+    if isinstance(argument, Table):
+        argument = argument.values
+    return argument.ctypes.data if isinstance(argument, np.ndarray) else argument
 
 
 def _ingredients(routine: Routine) -> set[str]:

@@ -15,6 +15,9 @@ import numpy as np
 class Table:
     """Addresses of arrays, then numbers; it keeps the arrays, and is made anew of them when it is copied.
 
+    Whoever hands its addresses on has to keep the table itself: threads that make one each, of a layout that
+    none had used before, throw all but one away.
+
     Attributes
     ----------
     arrays

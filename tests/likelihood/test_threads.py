@@ -17,6 +17,8 @@ from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import bayesmm as bmm
+from bayesmm.likelihood import layout_of
+from bayesmm.likelihood.batch import evaluate_many
 from bayesmm.likelihood.threads import one_thread
 
 THREADS = 4
@@ -177,3 +179,15 @@ def test_where_nothing_holds_blas_the_likelihood_does():
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
     done = subprocess.run([sys.executable, "-c", UNPINNED], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
+
+
+def test_threads_may_be_the_first_to_use_a_layout(model: bmm.Model):
+    """Its arrays are laid out when they are first needed: by each of them, if they come at once."""
+    cross = model.likelihood.cross
+    lam = model.likelihood.group_factors_many(np.full((3, model.likelihood.size), 0.4))
+    arguments = (lam, np.zeros((cross.p + 1, cross.p + 1)), np.ones(3))
+    alone = evaluate_many(model.likelihood.layout, *arguments)
+    for _ in range(30):
+        layout = layout_of(cross)
+        for found in together(lambda layout=layout: evaluate_many(layout, *arguments)):
+            assert_array_equal(found, alone)
