@@ -37,9 +37,14 @@ MODELS = {
 
 
 @cache
+def data_of(name: str) -> pd.DataFrame:
+    data = MODELS[name][1]
+    return crossed_data() if data == "made up" else bmm.load_data(data)
+
+
+@cache
 def fit_of(name: str) -> Estimate:
-    formula, data = MODELS[name]
-    return bmm.Model(formula, crossed_data() if data == "made up" else bmm.load_data(data)).fit()
+    return bmm.Model(MODELS[name][0], data_of(name)).fit()
 
 
 @cache

@@ -20,6 +20,7 @@ from formulae.transforms import Proportion
 
 from bayesmm.design.codings import Treatment
 from bayesmm.design.component import Component
+from bayesmm.design.face import columns_sheet
 from bayesmm.design.lookup import Names
 from bayesmm.errors import BayesmmError, DataError
 from bayesmm.formula.expressions import read_terms, response_part
@@ -83,6 +84,12 @@ class Columns:
     variables: frozenset[str]
     _recipe: tuple[Intercept | Term, ...]
     _kept: tuple[int, ...] | None = None
+
+    def __repr__(self) -> str:
+        return f"Columns({self.text!r}: {' × '.join(map(str, self.matrix.shape))})"
+
+    def _repr_html_(self) -> str:
+        return columns_sheet(self)._repr_html_()
 
     def evaluate(self, data: pd.DataFrame) -> tuple[np.ndarray, np.ndarray | None]:
         """The same columns on other data, with the transforms' remembered state.

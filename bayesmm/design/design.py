@@ -12,7 +12,7 @@ from scipy import sparse
 
 from bayesmm.design.columns import Columns, check_finite
 from bayesmm.design.entrance import as_frame
-from bayesmm.design.face import design_sheet
+from bayesmm.design.face import counted, design_sheet
 from bayesmm.design.factor import Factor
 from bayesmm.design.frame import check_known, plain_frame
 from bayesmm.design.given import Given, by_label
@@ -45,6 +45,9 @@ class RebuiltTerm(NamedTuple):
     codes: np.ndarray
     Xi: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"RebuiltTerm({self.group!r}: {counted(self.Xi.shape[1], 'column')}, {len(self.codes)} rows)"
+
 
 class Rebuilt(NamedTuple):
     """The design on other data: ``X`` (m, p), ``offset`` (m,) or None, and the random ``terms``."""
@@ -52,6 +55,9 @@ class Rebuilt(NamedTuple):
     X: np.ndarray
     offset: np.ndarray | None
     terms: tuple[RebuiltTerm, ...]
+
+    def __repr__(self) -> str:
+        return f"Rebuilt(X: {len(self.X)} × {self.X.shape[1]}, terms: {self.terms!r})"
 
     @property
     def Z(self) -> sparse.csr_array:

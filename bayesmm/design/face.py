@@ -1,15 +1,19 @@
-"""How a design shows itself: sizes, the terms behind the bars, and the first rows."""
+"""How a design and its parts show themselves: sizes, the terms behind the bars, and the first rows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from bayesmm.sheet import Sheet, Table
 
 if TYPE_CHECKING:
+    from bayesmm.design.columns import Columns
     from bayesmm.design.design import Design
+    from bayesmm.design.factor import Factor
+    from bayesmm.design.random_term import RandomTerm
 
 ROWS = 5
 """How many rows are shown."""
@@ -19,14 +23,10 @@ COLUMNS = 8
 
 def design_sheet(design: Design) -> Sheet:
     """Sizes, random terms and first rows of a design."""
-    listed = ", ".join(design.names[:COLUMNS])
-    more = design.p - COLUMNS
-    if more > 0:
-        listed += f", … ({more} more)"
     facts = [
         ("Formula", str(design.formula)),
         ("y", f"{design.n}: {design.response}"),
-        ("X", f"{design.n} × {design.p}: {listed}" if design.p else f"{design.n} × 0"),
+        ("X", f"{design.n} × {design.p}: {_listed(design.names)}" if design.p else f"{design.n} × 0"),
         ("Z", f"{design.n} × {design.q}, sparse"),
     ]
     given = [
@@ -45,6 +45,73 @@ def design_sheet(design: Design) -> Sheet:
             Table(f"First {shown} rows: y, X and the levels", first_rows(design, shown)),
         ),
     )
+
+
+def term_sheet(term: RandomTerm) -> Sheet:
+    """A random term: its group, columns, effects and covariance, and its first rows."""
+    shown = min(ROWS, len(term.factor.codes))
+    rows = matrix_rows(term.recipe, shown)
+    rows.insert(0, term.group, [term.factor.labels[code] for code in term.factor.codes[:shown]])
+    return Sheet(
+        title=f"Random term ({term.label})",
+        facts=(
+            ("Group", f"{term.group}, {rows_of_levels(term.factor)}"),
+            ("Effects", f"{term.k} × {len(term.factor)}: {_listed(term.columns)}"),
+            ("Covariance", f"{term.covariance.name}, {counted(term.covariance.size, 'parameter')}"),
+        ),
+        tables=(Table(f"First {shown} rows: the level and Xi", rows),),
+    )
+
+
+def factor_sheet(factor: Factor) -> Sheet:
+    """A grouping factor: how many levels and rows, and the first levels."""
+    counts = np.bincount(factor.codes, minlength=len(factor))[:ROWS]
+    first = pd.DataFrame({"rows": counts}, index=factor.labels[:ROWS])
+    return Sheet(
+        title=f"Grouping factor {factor.name}",
+        facts=(("Levels", rows_of_levels(factor)),),
+        tables=(Table(f"First {len(first)} levels", first),),
+    )
+
+
+def columns_sheet(columns: Columns) -> Sheet:
+    """A model matrix: its columns, and its first rows."""
+    n, p = columns.matrix.shape
+    shown = min(ROWS, n)
+    facts = [("Columns", f"{n} × {p}: {_listed(columns.names)}" if p else f"{n} × 0")]
+    references = ", ".join(f"{name} = {level}" for name, level in columns.references.items())
+    if references:
+        facts.append(("Reference", references))
+    return Sheet(
+        title=f"Columns of {columns.text}",
+        facts=tuple(facts),
+        tables=(Table(f"First {shown} rows", matrix_rows(columns, shown)),) if p else (),
+    )
+
+
+def rows_of_levels(factor: Factor) -> str:
+    """``18 levels of 10 rows``."""
+    counts = np.bincount(factor.codes, minlength=len(factor))
+    low, high = int(counts.min()), int(counts.max())
+    rows = counted(low, "row") if low == high else f"{low} to {high} rows"
+    return f"{counted(len(factor), 'level')} of {rows}"
+
+
+def matrix_rows(columns: Columns, count: int) -> pd.DataFrame:
+    """The first columns of the first rows of a model matrix."""
+    few = columns.matrix[:count, :COLUMNS]
+    return pd.DataFrame(few, columns=list(columns.names[:COLUMNS]), index=list(map(str, range(1, count + 1))))
+
+
+def counted(count: int, what: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - COLUMNS
+    return ", ".join(names[:COLUMNS]) + (f", … ({more} more)" if more > 0 else "")
 
 
 def random_terms(design: Design) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from bayesmm.design.face import factor_sheet, rows_of_levels
 from bayesmm.errors import DataError, near_matches
 
 
@@ -45,6 +46,12 @@ class Factor:
         if isinstance(self.levels, pd.MultiIndex):
             return [":".join(map(str, level)) for level in self.levels]
         return [str(level) for level in self.levels]
+
+    def __repr__(self) -> str:
+        return f"Factor({self.name!r}: {rows_of_levels(self)})"
+
+    def _repr_html_(self) -> str:
+        return factor_sheet(self)._repr_html_()
 
     @property
     def J(self) -> sparse.csr_array:

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from bayesmm.covariance import Covariance
 from bayesmm.design.columns import Columns
+from bayesmm.design.face import counted, term_sheet
 from bayesmm.design.factor import Factor
 
 
@@ -81,6 +82,15 @@ class RandomTerm:
     def Z(self) -> sparse.csr_array:
         """(n, k·ℓ), sparse: the columns of level 1, then those of level 2, and so on."""
         return khatri_rao(self.factor.codes, self.Xi, len(self.factor))
+
+    def __repr__(self) -> str:
+        return (
+            f"RandomTerm({self.label!r}: {counted(self.k, 'column')} × {counted(len(self.factor), 'level')}, "
+            f"{self.covariance.name})"
+        )
+
+    def _repr_html_(self) -> str:
+        return term_sheet(self)._repr_html_()
 
 
 def khatri_rao(codes: np.ndarray, Xi: np.ndarray, n_levels: int) -> sparse.csr_array:

@@ -9,6 +9,7 @@ import numpy as np
 from bayesmm.design import Design
 from bayesmm.estimate.optimise import Optimum
 from bayesmm.likelihood.exact_fit import CAUSE, REMEDY, VANISHED
+from bayesmm.sheet import Sheet
 
 DECREASE = 1e-6
 """Deviance units that a converged optimum may still be above its Newton step's end."""
@@ -63,20 +64,32 @@ class Certificate:
     evaluations: int
 
     def __str__(self) -> str:
+        lines = [f"  {what} {number}" for what, number in self._numbers()]
+        lines.append(f"  {self._search()}")
+        return "\n".join([self.verdict, *lines, *(f"  {line}" for line in self._remarks())])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        facts = (*self._numbers(), ("search", self._search()))
+        return Sheet(self.verdict, facts, (), self._remarks())._repr_html_()
+
+    def _numbers(self) -> tuple[tuple[str, str], ...]:
         eigenvalues = ", ".join(f"{v:.3g}" for v in self.hessian_eigenvalues) or "none (all at zero)"
-        lines = [
-            self.verdict,
-            f"  a Newton step would lower the criterion by {self.expected_decrease:.1e}",
-            f"  largest free gradient component per observation {self.gradient_norm:.1e}",
-            f"  Hessian eigenvalues {eigenvalues}",
+        slopes = ", ".join(f"{v:.3g}" for v in self.boundary_curvature)
+        found = [
+            ("a Newton step would lower the criterion by", f"{self.expected_decrease:.1e}"),
+            ("largest free gradient component per observation", f"{self.gradient_norm:.1e}"),
+            ("Hessian eigenvalues", eigenvalues),
         ]
-        if len(self.boundary_curvature):
-            slopes = ", ".join(f"{v:.3g}" for v in self.boundary_curvature)
-            lines.append(f"  least slope of the criterion in a variance at zero {slopes}")
-        lines.append(f"  {self.evaluations} evaluations, {len(self.restarts)} restarts")
-        lines += [f"  {direction}" for direction in self.singular_directions]
-        lines += [f"  {advice}" for advice in self.advice]
-        return "\n".join(lines)
+        return (*found, *([("least slope of the criterion in a variance at zero", slopes)] if slopes else []))
+
+    def _search(self) -> str:
+        return f"{self.evaluations} evaluations, {len(self.restarts)} restarts"
+
+    def _remarks(self) -> tuple[str, ...]:
+        return (*self.singular_directions, *self.advice)
 
 
 def certify(

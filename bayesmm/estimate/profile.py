@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.optimize import brentq
 from scipy.special import ndtri
@@ -27,6 +28,7 @@ from bayesmm.estimate.newton import descend
 from bayesmm.estimate.optimise import FLOOR
 from bayesmm.estimate.parameters import find_parameter
 from bayesmm.likelihood import MarginalLikelihood, one_thread
+from bayesmm.sheet import Sheet, Table
 
 KINDS = ("sd", "corr", "sigma")
 STEP, LONG_STEP = 0.35, 0.6
@@ -42,6 +44,8 @@ TOLERANCE, LOOSE = 1e-9, 1e-6
 """Deviance units that a search may leave, and those where the criterion is dear; ζ errs by it over 2ζ."""
 EXACT, SECANTS = 1e-8, 6
 """What an interval's end may miss of its ζ, and steps of a secant after which a bracket takes over."""
+SHOWN = (0.5, 0.8, 0.95, 0.99)
+"""The probabilities of the intervals that a notebook shows."""
 FEW = 12
 """Evaluations after which a search for another valley has shown whether there is one."""
 
@@ -119,11 +123,23 @@ class Profile:
         return np.where(inside, np.exp(-0.5 * self._spline(values) ** 2) / np.sqrt(2 * np.pi) * slope, 0.0)
 
     def __repr__(self) -> str:
-        lower, upper = self.interval(0.95)
+        prob = min(0.95, self.prob)
+        lower, upper = self.interval(prob)
         return (
             f"Profile of {self.parameter} ({self.method}): estimate {self.estimate:.5g}, "
-            f"95% interval {lower:.5g} to {upper:.5g}, {len(self.values)} points"
+            f"{100 * prob:g}% interval {lower:.5g} to {upper:.5g}, {len(self.values)} points"
         )
+
+    def _repr_html_(self) -> str:
+        probs = [prob for prob in SHOWN if prob <= self.prob] or [self.prob]
+        ends = pd.DataFrame(
+            [self.interval(prob) for prob in probs],
+            index=[f"{100 * prob:g}%" for prob in probs],
+            columns=["lower", "upper"],
+        )
+        facts = (("Estimate", f"{self.estimate:.5g}"), ("Points", str(len(self.values))))
+        title = f"Profile of {self.parameter} ({self.method})"
+        return Sheet(title, facts, (Table("Intervals", ends),))._repr_html_()
 
     @cached_property
     def _spline(self) -> CubicSpline | PchipInterpolator:

@@ -156,3 +156,6 @@ class Formula:
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        return f"Formula({self.text!r})"

@@ -118,6 +118,12 @@ class Layout:
     tail_offset: tuple[int, ...]
     head: Head
 
+    def __repr__(self) -> str:
+        head, tail = (
+            ", ".join(self.cross.groups[g].name for g in place) for place in (self.chain, self.tail)
+        )
+        return f"Layout(head: {head or 'none'}; tail: {tail or 'none'})"
+
     @cached_property
     def dense(self) -> Tail:
         """The tail's arrays, made when they are first needed."""

@@ -90,6 +90,11 @@ class MarginalLikelihood:
             for t, start in zip(group.terms, group.starts, strict=True)
         }
 
+    def __repr__(self) -> str:
+        return (
+            f"MarginalLikelihood({str(self.design.formula)!r}: {self.design.n} rows, {self.size} parameters)"
+        )
+
     @property
     def size(self) -> int:
         """d, the number of variance parameters besides σ."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from bayesmm.posterior.effects import CHECKED, spread
 from bayesmm.posterior.mixing import mixing_of, rhat_of
+from bayesmm.sheet import Sheet
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,24 +78,34 @@ class Certificate:
     acceptance: float | None = None
 
     def __str__(self) -> str:
-        lines = [self.verdict]
+        lines = [f"  {what} {number}" for what, number in self._numbers()]
+        lines += [f"  {number} {what}" for what, number in self._counts()]
+        return "\n".join([self.verdict, *lines, *(f"  {advice}" for advice in self.advice)])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return Sheet(self.verdict, (*self._numbers(), *self._counts()), (), self.advice)._repr_html_()
+
+    def _numbers(self) -> tuple[tuple[str, str], ...]:
+        found = []
         if self.rhat_at:
-            lines += [
-                f"  largest R-hat {self.rhat:.4f} ({self.rhat_at})",
-                f"  smallest effective sample size, bulk {self.ess_bulk:.0f} ({self.ess_bulk_at})",
-                f"  smallest effective sample size, tail {self.ess_tail:.0f} ({self.ess_tail_at})",
+            found += [
+                ("largest R-hat", f"{self.rhat:.4f} ({self.rhat_at})"),
+                ("smallest effective sample size, bulk", f"{self.ess_bulk:.0f} ({self.ess_bulk_at})"),
+                ("smallest effective sample size, tail", f"{self.ess_tail:.0f} ({self.ess_tail_at})"),
             ]
-        if self.divergences is not None:
-            lines.append(f"  {self.divergences} divergent transitions")
-        if self.treedepth_hits is not None:
-            lines.append(f"  {self.treedepth_hits} transitions at the largest tree depth")
-        if self.bfmi is not None:
-            lines.append(f"  smallest energy BFMI {self.bfmi:.2f}")
-        if self.khat is not None:
-            lines.append(f"  Pareto's k̂ of the weights {self.khat:.2f}")
-        if self.acceptance is not None:
-            lines.append(f"  {self.acceptance:.0%} of the proposals accepted")
-        return "\n".join([*lines, *(f"  {advice}" for advice in self.advice)])
+        sizes = (("smallest energy BFMI", self.bfmi), ("Pareto's k̂ of the weights", self.khat))
+        return (*found, *((what, f"{value:.2f}") for what, value in sizes if value is not None))
+
+    def _counts(self) -> tuple[tuple[str, str], ...]:
+        counts = (
+            ("divergent transitions", self.divergences, "d"),
+            ("transitions at the largest tree depth", self.treedepth_hits, "d"),
+            ("of the proposals accepted", self.acceptance, ".0%"),
+        )
+        return tuple((what, format(value, form)) for what, value, form in counts if value is not None)
 
 
 def certify(data: xr.DataTree) -> Certificate:
