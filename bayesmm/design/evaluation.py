@@ -138,6 +138,26 @@ def has_call(node: Node) -> bool:
     return isinstance(node, Call) or any(map(has_call, getattr(node, "arguments", ())))
 
 
+def kind_of(result: Any) -> str:
+    """What an expression gave: ``"numeric"``, ``"categoric"``, ``"offset"``, or another type's name.
+
+    Examples
+    --------
+    >>> kind_of(np.array(["a", "b"])), kind_of(pd.Series(pd.date_range("2020-01-01", periods=2)))
+    ('categoric', 'datetime64')
+    """
+    if isinstance(result, Offset):
+        return "offset"
+    if result is None:
+        return type(result).__name__
+    if isinstance(result, Coded) or isinstance(getattr(result, "dtype", None), pd.CategoricalDtype):
+        return "categoric"
+    dtype = np.asarray(result).dtype
+    if dtype.kind in "biuf":
+        return "numeric"
+    return "categoric" if dtype.kind in "OUST" else dtype.type.__name__
+
+
 def looks_beyond_rows(
     rows: Callable[[pd.DataFrame], np.ndarray], data: pd.DataFrame, values: np.ndarray
 ) -> bool:
@@ -191,23 +211,3 @@ def _is_values(result: Any) -> bool:
 
 def _is_one_a_row(result: Any, n: int) -> bool:
     return not isinstance(result, str) and np.ndim(result) > 0 and len(result) == n
-
-
-def kind_of(result: Any) -> str:
-    """What an expression gave: ``"numeric"``, ``"categoric"``, ``"offset"``, or another type's name.
-
-    Examples
-    --------
-    >>> kind_of(np.array(["a", "b"])), kind_of(pd.Series(pd.date_range("2020-01-01", periods=2)))
-    ('categoric', 'datetime64')
-    """
-    if isinstance(result, Offset):
-        return "offset"
-    if result is None:
-        return type(result).__name__
-    if isinstance(result, Coded) or isinstance(getattr(result, "dtype", None), pd.CategoricalDtype):
-        return "categoric"
-    dtype = np.asarray(result).dtype
-    if dtype.kind in "biuf":
-        return "numeric"
-    return "categoric" if dtype.kind in "OUST" else dtype.type.__name__

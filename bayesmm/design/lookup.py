@@ -54,11 +54,7 @@ class Names:
                 expected="a mapping from names to the functions and values that the formula uses",
                 advice="namespace={'f': my_function}",
             )
-        frame = sys._getframe()
-        while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == _PACKAGE:
-            frame = frame.f_back
-        caller = {} if frame is None else ChainMap(dict(frame.f_locals), frame.f_globals)
-        return cls(dict(namespace), caller)
+        return cls(dict(namespace), _caller())
 
     def known(self, names: Iterable[str]) -> set[str]:
         """Those of the names that mean something."""
@@ -120,3 +116,16 @@ class Names:
             if found is not _MISSING:
                 return found, scope
         return _MISSING, None
+
+
+def _caller() -> Mapping[str, Any]:
+    """The variables of the nearest caller outside this package; the command line has none."""
+    frame = sys._getframe()
+    while frame is not None:
+        room = frame.f_globals.get("__name__", "").split(".")
+        if room[0] != _PACKAGE:
+            return ChainMap(dict(frame.f_locals), frame.f_globals)
+        if room[1:2] == ["cli"]:
+            break
+        frame = frame.f_back
+    return {}

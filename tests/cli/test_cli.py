@@ -44,6 +44,12 @@ def dyestuff(tmp_path_factory):
     return path
 
 
+def test_a_formula_doesn_t_see_the_variables_of_the_command_line(run, dyestuff):
+    done = run("fit", "Yield ~ I(Yield * sys) + (1 | Batch)", dyestuff)
+    assert done.returncode == 1
+    assert "no column 'sys'" in done.stderr
+
+
 def test_demo_shows_model_estimate_posterior_and_comparison(run):
     done = run("demo")
     assert done.returncode == 0, done.stderr
