@@ -82,7 +82,7 @@ class Component(Variable):
         self.value = self._columns(self._fitted, self._data)
         self._width = self.value.shape[1:]
         self.row_wise = not has_call(self.node) or not looks_beyond_rows(
-            self.eval_new_data, self._data, self.value
+            self.eval_new_data, self._data[list(self.columns)], self.value
         )
         self._fitted = self._data = None
 

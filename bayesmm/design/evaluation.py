@@ -163,19 +163,22 @@ def looks_beyond_rows(
 ) -> bool:
     """Whether a row's value depends on other rows.
 
-    A sample of rows is evaluated in two permuted pieces; each row must get what it got in the whole.
+    A sample of rows, the extreme ones among them, is evaluated in two permuted pieces; each row must get what
+    it got in the whole.
 
     Parameters
     ----------
     rows
         Evaluates any rows of the data.
     data
-        (n rows) the data of the fit.
+        (n rows) the data of the fit, with the columns that are used.
     values
         (n,) or (n, m), what the fit got.
     """
-    n = len(data)
-    sample = np.random.default_rng(0).permutation(np.unique(np.linspace(0, n - 1, _SAMPLE).astype(int)))
+    even = np.linspace(0, len(data) - 1, _SAMPLE).astype(int)
+    numbers = [column.to_numpy() for _, column in data.items() if column.dtype.kind in "iuf"]
+    extreme = [row for column in numbers for row in (column.argmin(), column.argmax())]
+    sample = np.random.default_rng(0).permutation(np.unique([*even, *extreme]))
     close = _SAME * (np.max(np.abs(values), initial=0.0) or 1.0)
     for piece in np.array_split(sample, 2):
         try:

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats.mstats import winsorize
 
 from bayesmm.design import build_design
 from bayesmm.errors import DataError
@@ -65,7 +66,14 @@ def ranked(x):
     return pd.Series(x).rank()
 
 
-WHOLE = ["standardised(x)", "np.cumsum(x)", "ranked(z)", "I(ranked(x) + 2)", "np.sort(x)", "np.gradient(x)"]
+WHOLE = [
+    "standardised(x)",
+    "np.cumsum(x)",
+    "ranked(z)",
+    "I(ranked(x) + 2)",
+    "np.sort(x)",
+    "np.gradient(x)",
+]
 
 
 @pytest.mark.parametrize("call", WHOLE)
@@ -78,6 +86,20 @@ def test_what_cannot_be_remembered_is_refused_on_new_rows(frame: pd.DataFrame, c
         design.rebuild(frame)
     assert f"'{call}'" in str(caught.value)
     assert "mean(x), sd(x)" in caught.value.advice
+
+
+def winsorized(x):
+    """Eight rows in ten thousand change, and none of a handful."""
+    return np.asarray(winsorize(x.to_numpy(), limits=0.0004))
+
+
+def test_rows_that_are_extreme_are_tried_too():
+    x = np.random.default_rng(7).normal(size=10_000)
+    data = pd.DataFrame({"y": -x, "x": x, "g": np.arange(10_000) % 100}).assign(y=np.sin(x))
+    design = build_design("y ~ winsorized(x) + (1 | g)", data)
+    assert np.sum(design.X[:, 1] != x) == 8
+    with pytest.raises(DataError, match=r"'winsorized\(x\)' looks at other rows"):
+        design.rebuild(data[:5])
 
 
 ROW_WISE = [
