@@ -45,14 +45,15 @@ def evaluate_many(
     out = np.empty((len(lam), 3))
     work = np.empty(len(head.diagonal) + len(head.rows) + m * m + m)
     draws = np.empty(0) if noise is None else noise
-    _evaluate_many(layout.table, len(lam), lam, ridge, omega, int(noise is not None), draws, work, out)
+    evaluate_points(layout.table, len(lam), lam, ridge, omega, int(noise is not None), draws, work, out)
     return out
 
 
 @routine(types.void(INTEGERS, INTEGER, NUMBERS, NUMBERS, NUMBERS, INTEGER, NUMBERS, NUMBERS, NUMBERS))
-def _evaluate_many(
+def evaluate_points(
     t: Any, S: int, lam: Any, ridge: Any, omega: Any, with_draws: int, draws: Any, work: Any, out: Any
 ) -> None:
+    """What :func:`evaluate_many` calls; ``work`` holds D, W, T and the tail's draw."""
     m, q_head = t[SIZE], t[Q_HEAD]
     step = t[N_GROUPS] * t[K_MAX] * t[K_MAX]
     W = offset(work, t[N_DIAGONAL])

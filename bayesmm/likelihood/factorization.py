@@ -23,6 +23,18 @@ from bayesmm.likelihood.layout import Layout
 from bayesmm.likelihood.moments import factorize
 from bayesmm.likelihood.table import SCRATCH
 
+COMPILED = (
+    factorize,
+    last_row_solution,
+    back_substitute,
+    forward_substitute,
+    invert,
+    invert_head,
+    contract_head,
+    contract_tail,
+)
+"""The compiled functions that a factorization needs."""
+
 
 class Factorization:
     """The blocked Cholesky factor of K for a layout and a Λ.

@@ -24,10 +24,11 @@ from bayesmm.design.coordinates import coordinates_of
 from bayesmm.design.cross_product import cross_product
 from bayesmm.design.design import Design
 from bayesmm.errors import ModelError
-from bayesmm.likelihood.batch import evaluate_many
+from bayesmm.likelihood.batch import evaluate_many, evaluate_points
 from bayesmm.likelihood.blocks import check_memory
-from bayesmm.likelihood.factorization import Factorization
+from bayesmm.likelihood.factorization import COMPILED, Factorization
 from bayesmm.likelihood.layout import layout_of
+from bayesmm.likelihood.routine import prepare
 from bayesmm.likelihood.threads import one_thread
 
 PROBE = 1e-5
@@ -79,6 +80,7 @@ class MarginalLikelihood:
         self.cross = cross_product(design, self.coordinates)
         self.layout = layout_of(self.cross)
         check_memory(self.layout)
+        prepare(*COMPILED, evaluate_points)
         self._structures = [term.covariance for term in design.terms]
         ends = np.cumsum([structure.size for structure in self._structures])
         self._slices = [

@@ -96,6 +96,13 @@ def routine(signature: Any) -> Callable[[FunctionType], Routine]:
     return lambda function: Routine(function, signature)
 
 
+def prepare(*routines: Routine) -> None:
+    """Compile or load several at once, so that the user is told once; else each is when it is first used."""
+    with Compiling():
+        for one in routines:
+            _ = one.address
+
+
 def called(function: FunctionType) -> Iterator[Routine]:
     """The routines that a function calls, itself or within functions that are compiled into it."""
     for name in function.__code__.co_names:
