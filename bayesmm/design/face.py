@@ -29,12 +29,7 @@ def design_sheet(design: Design) -> Sheet:
         ("X", f"{design.n} × {design.p}: {_listed(design.names)}" if design.p else f"{design.n} × 0"),
         ("Z", f"{design.n} × {design.q}, sparse"),
     ]
-    given = [
-        name
-        for name, values in (("weights", design.weights), ("offset", design.offset))
-        if values is not None
-    ]
-    if given:
+    if given := given_columns(design):
         facts.append(("Given", " and ".join(given)))
     shown = min(ROWS, design.n)
     return Sheet(
@@ -112,6 +107,16 @@ def _listed(names: tuple[str, ...]) -> str:
     """The first names, and how many more there are."""
     more = len(names) - COLUMNS
     return ", ".join(names[:COLUMNS]) + (f", … ({more} more)" if more > 0 else "")
+
+
+def given_columns(design: Design) -> list[str]:
+    """What was given besides the formula: ``weights w``, or ``weights`` where it had no name."""
+    found = []
+    if design.weights is not None:
+        found.append(f"weights {design.given.weights or ''}".strip())
+    if design.given.has_offset:
+        found.append(f"offset {design.given.offset or ''}".strip())
+    return found
 
 
 def random_terms(design: Design) -> pd.DataFrame:

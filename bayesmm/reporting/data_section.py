@@ -35,9 +35,11 @@ def data_facts(design: Design) -> list[tuple[str, str]]:
         facts.append(("Dropped columns", f"{listed(design.aliased)}: they depend linearly on others"))
     if design.weights is not None:
         low, high = float(design.weights.min()), float(design.weights.max())
-        facts.append(("Weights", f"precision weights from {number(low)} to {number(high)}"))
+        named = f", the column {design.given.weights}" if design.given.weights else ""
+        facts.append(("Weights", f"precision weights from {number(low)} to {number(high)}{named}"))
     if design.offset is not None:
-        facts.append(("Offset", "a known part of the response was given"))
+        named = f", the column {design.given.offset}" if design.given.offset else ""
+        facts.append(("Offset", f"a known part of the response was given{named}"))
     return facts
 
 

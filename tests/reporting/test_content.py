@@ -247,6 +247,10 @@ def test_the_code_names_weights_offset_and_what_the_formula_uses(odd, convert, t
     assert made["estimate"].criterion == pytest.approx(estimate.criterion, abs=1e-8)
     assert fingerprint(made["model"].design) == fingerprint(model.design)
     assert made["model"].design.factors["id"].levels.equals(model.design.factors["id"].levels)
+    page = text_of(next(every(parsed(bmm.report(model, estimate).html), "body")))
+    assert ", the column w" in page
+    assert "a known part of the response was given, the column log_t" in page
+    assert "Given      weights w and offset log_t" in str(model.design.describe())
     assert "weights='w'" in code
     assert "offset='log_t'" in code
     assert "unused" not in code
