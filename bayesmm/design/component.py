@@ -16,6 +16,7 @@ from bayesmm.design.lookup import Names
 from bayesmm.errors import DataError
 from bayesmm.formula.part import Part
 
+_HOLDS = {"numeric": "numbers", "categoric": "text or categories", "offset": "an offset"}
 _SHOWN = 12
 """How many levels an error names."""
 
@@ -63,6 +64,8 @@ class Component(Variable):
                 expected="a number or a level for each row",
                 advice="check the columns' types, or make a column of numbers or text beforehand",
             )
+        if self.kind == "categoric":
+            self._check_shape(Coded.of(result).values, 1, len(data_mask))
         self._fitted = result
         self._data = data_mask
 
@@ -101,7 +104,8 @@ class Component(Variable):
         kind = kind_of(result)
         if self.kind != "categoric" and kind != self.kind:
             raise DataError(
-                f"'{self.written}' is {kind}, and was {self.kind} where the model was fitted",
+                f"'{self.written}' has {_HOLDS.get(kind, kind)} in the new data and "
+                f"{_HOLDS[self.kind]} in the model's",
                 expected="columns of the same types as in the model's data",
                 advice=f"check the types of {', '.join(map(repr, sorted(self.columns)))}",
             )
@@ -140,15 +144,17 @@ class Component(Variable):
         values = np.asarray(result.values if isinstance(result, Offset) else result)
         if isinstance(result, Offset) and values.ndim == 0:
             return np.full(len(data), float(values))
-        most = 1 if isinstance(result, Offset) else 2
-        if not 1 <= values.ndim <= most or len(values) != len(data):
+        self._check_shape(values, 1 if isinstance(result, Offset) else 2, len(data))
+        return values
+
+    def _check_shape(self, values: np.ndarray, most: int, n: int) -> None:
+        if not 1 <= values.ndim <= most or len(values) != n:
             found = "one value" if values.ndim == 0 else f"an array of shape {values.shape}"
             raise DataError(
-                f"'{self.written}' gives {found} for {len(data)} rows",
+                f"'{self.written}' gives {found} for {n} rows",
                 expected="a number or a level for each row",
                 advice=f"combine it with a column, as in I(x - {self.written})",
             )
-        return values
 
     def _codes(self, result: Any) -> np.ndarray:
         """The places of the rows' levels."""

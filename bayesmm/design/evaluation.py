@@ -148,11 +148,12 @@ def kind_of(result: Any) -> str:
     """
     if isinstance(result, Offset):
         return "offset"
-    if result is None:
-        return type(result).__name__
     if isinstance(result, Coded) or isinstance(getattr(result, "dtype", None), pd.CategoricalDtype):
         return "categoric"
-    dtype = np.asarray(result).dtype
+    values = np.asarray(result)
+    dtype = values.dtype
+    if values.ndim == 0 and dtype.kind == "O":
+        return type(result).__name__
     if dtype.kind in "biuf":
         return "numeric"
     return "categoric" if dtype.kind in "OUST" else dtype.type.__name__

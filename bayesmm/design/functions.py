@@ -83,25 +83,28 @@ class Cut:
         right: bool = True,
         dig_lab: int = 3,
         ordered_result: bool = False,
-    ) -> Coded:
-        """The interval of each row, by R's labels such as ``(2,5]``."""
+    ) -> Coded | np.ndarray:
+        """The interval of each row, by R's labels such as ``(2,5]``; its number with ``labels=False``."""
         x = np.asarray(x, dtype=float)
         if self._breaks is None:
             self._breaks = _equal_breaks(x, breaks) if np.ndim(breaks) == 0 else np.unique(breaks)
         breaks = self._breaks.astype(float)
-        names = _interval_names(breaks, include_lowest, right, dig_lab) if labels is None else tuple(labels)
+        names = _interval_names(breaks, include_lowest, right, dig_lab)
         code = np.searchsorted(breaks, x, side="left" if right else "right") - 1
         if include_lowest:
             code = np.where(x == (breaks[0] if right else breaks[-1]), 0 if right else len(names) - 1, code)
-        outside = ((code < 0) | (code >= len(names))) & ~np.isnan(x)
+        outside = (code < 0) | (code >= len(names))
         if outside.any():
             raise DataError(
                 f"cut() has no interval for {x[outside][0]:g}, in {int(outside.sum())} of {len(x)} rows",
                 expected=f"numbers within {names[0]} … {names[-1]}",
                 advice="breaks that reach further, such as c(-Inf, 1, 2, Inf)",
             )
-        values = np.array([*names, None], dtype=object)[np.where(np.isnan(x), len(names), code)]
-        return Coded(values, names, None, ordered_result)
+        if labels is False:
+            return code + 1.0
+        if labels is not None:
+            names = _own_labels(labels, len(names))
+        return Coded(np.array(names, dtype=object)[code], names, None, ordered_result)
 
 
 class Binary:
@@ -219,6 +222,17 @@ def _interval_names(breaks: np.ndarray, include_lowest: bool, right: bool, digit
     return tuple(names)
 
 
+def _own_labels(labels: Any, count: int) -> tuple[Any, ...]:
+    names = tuple(np.asarray(labels).tolist())
+    if len(set(names)) != count:
+        raise DataError(
+            f"cut() has {len(set(names))} labels for {count} intervals",
+            expected="a label of its own for each interval",
+            advice="labels=False numbers them",
+        )
+    return names
+
+
 FUNCTIONS: dict[str, Any] = {
     **TRANSFORMS,
     **CODINGS,
@@ -232,11 +246,14 @@ FUNCTIONS: dict[str, Any] = {
     "binary": Binary,
     "bs": BasisSpline,
     "c": combine,
+    "ceiling": np.ceil,
     "cos": np.cos,
     "cut": Cut,
     "exp": np.exp,
     "expm1": np.expm1,
     "factor": factor,
+    "floor": np.floor,
+    "ifelse": np.where,
     "log": log,
     "log10": np.log10,
     "log1p": np.log1p,
@@ -252,6 +269,7 @@ FUNCTIONS: dict[str, Any] = {
     "pmin": np.minimum,
     "quantile": np.quantile,
     "relevel": relevel,
+    "round": np.round,
     "scale": Scale,
     "sd": sd,
     "sin": np.sin,

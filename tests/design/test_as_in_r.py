@@ -157,6 +157,12 @@ def test_cut_makes_r_s_intervals(data, call: str):
     np.testing.assert_array_equal(design.rebuild(data[6:7]).X, design.X[6:7])
 
 
+def test_cut_may_give_numbers(data):
+    # cut(x, 3, labels = FALSE)
+    design = build_design("y ~ cut(x, 3, labels=FALSE) + (1 | g)", data)
+    assert design.X[:, 1].tolist() == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
 def test_cut_may_be_ordered(data):
     design = build_design("y ~ cut(x, 3, ordered_result=True) + (1 | g)", data)
     assert [name[-4:] for name in design.names[1:]] == ["[.L]", "[.Q]"]

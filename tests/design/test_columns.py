@@ -335,6 +335,14 @@ def test_a_new_level_of_a_fixed_factor_is_an_error_that_names_it(frame: pd.DataF
         numbers.rebuild({"k": ["9"], "g": [300]})
 
 
+def test_text_where_the_model_has_numbers_is_an_error_that_names_the_columns(frame: pd.DataFrame):
+    design = build_design("y ~ x + (1 | g)", frame)
+    with pytest.raises(
+        DataError, match="'x' has text or categories in the new data and numbers in the model's"
+    ):
+        design.rebuild({"x": ["1", "2"], "g": [300, 301]})
+
+
 @pytest.mark.parametrize(
     "right", ["c", "factor(k)", "cut(x, 3)", "I(c == 'lo')", "x:c", "ns(x, 2)", "binary(k)"]
 )

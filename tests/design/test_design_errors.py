@@ -148,6 +148,21 @@ CASES: dict[str, tuple[str, Change, Mapping[str, Any], type[BayesmmError], list[
         DataError,
         ["'f(x)' has values of type NoneType"],
     ),
+    "a function that gives one level": (
+        "y ~ f(x) + (1 | g)",
+        same,
+        {"namespace": {"f": lambda x: "a"}},
+        DataError,
+        ["'f(x)' gives one value for 60 rows"],
+    ),
+    "a coding in place of a term": ("y ~ contr.sum(c) + (1 | g)", same, {}, DataError, ["of type Sum"]),
+    "labels that are too few": (
+        "y ~ cut(x, 3, labels=c('low', 'high')) + (1 | g)",
+        same,
+        {},
+        DataError,
+        ["2 labels", "3 intervals"],
+    ),
     "a function that gives a table for each row": (
         "y ~ f(x) + (1 | g)",
         same,

@@ -108,6 +108,7 @@ ROW_WISE = [
     "np.exp(-x**2 / 2)",
     "np.hypot(x, z)",
     "np.round(x, 1)",
+    "ifelse(x > mean(x), 1, 0)",
     "factor(k):x",
 ]
 
