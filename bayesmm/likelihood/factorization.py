@@ -15,12 +15,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg.lapack import dtrtrs
 
-from bayesmm.likelihood import row_variances
 from bayesmm.likelihood.dense import invert, last_row_solution
 from bayesmm.likelihood.elimination import back_substitute, forward_substitute
 from bayesmm.likelihood.inversion import contract_head, contract_tail, invert_head, multiply_blocks
 from bayesmm.likelihood.layout import Layout
 from bayesmm.likelihood.moments import factorize
+from bayesmm.likelihood.row_variances import quadratic_forms
 from bayesmm.likelihood.table import SCRATCH
 
 COMPILED = (
@@ -122,12 +122,7 @@ class Factorization:
         layout, m = self.layout, self.layout.size
         inverse = self._T.copy()
         invert(m, m - 1, inverse)
-        P_tail = np.ascontiguousarray(inverse[:-1, :-1])
-        tail_at = np.full(len(layout.cross.groups), -1, dtype=np.int64)
-        tail_at[list(layout.tail)] = layout.tail_offset
-        return row_variances.quadratic_forms(
-            layout.head, self._D, self._W, P_tail, codes, a, tail_at, self.layout.k_group, x
-        )
+        return quadratic_forms(layout, self._D, self._W, inverse, codes, a, x)
 
     def gradient(self, kappa: float, *, with_fixed: bool) -> np.ndarray:
         """∂(log|M| + w log|C| + κ-weighted r²)/∂λ, (G, k_max, k_max); its lower triangles count.
@@ -189,9 +184,13 @@ class Factorization:
     def _multiply(self, h: list[np.ndarray]) -> list[np.ndarray]:
         """Z'Z h for h (ℓ, k, d) of each group."""
         cross = self.layout.cross
-        out = [np.einsum("lab,lbx->lax", A, columns) for A, columns in zip(cross.diagonal, h, strict=True)]
+        h = [np.ascontiguousarray(columns) for columns in h]
+        products = (np.einsum("lab,lbx->lax", A, x) for A, x in zip(cross.diagonal, h, strict=True))
+        out = [np.ascontiguousarray(product) for product in products]
         for (g, j), pair in cross.pairs.items():
-            multiply_blocks(pair.values, pair.rows, pair.columns, h[g], h[j], out[g], out[j])
+            n, sizes = len(pair.rows), (*pair.values.shape[1:], h[g].shape[2])
+            blocks = map(np.ascontiguousarray, (pair.values, pair.rows, pair.columns))
+            multiply_blocks(n, *sizes, *blocks, h[g], h[j], out[g], out[j])
         return out
 
     def _invert(self, *, with_fixed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

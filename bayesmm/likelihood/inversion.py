@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numba
-import numpy as np
 from numba.core import types
 
-from bayesmm.likelihood.routine import INTEGERS, NUMBER, NUMBERS, integers, numbers, offset, routine
+from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBER, NUMBERS, integers, numbers, offset, routine
 from bayesmm.likelihood.table import (
     ANCESTOR_START,
     ANCESTORS,
@@ -257,23 +256,44 @@ def contract_tail(t: Any, lam: Any, kappa: float, x: Any, P: Any, gradient: Any)
                         out[c] += factor * P[(fj + q) * m + fi + c]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@routine(
+    types.void(
+        INTEGER,
+        INTEGER,
+        INTEGER,
+        INTEGER,
+        NUMBERS,
+        INTEGERS,
+        INTEGERS,
+        NUMBERS,
+        NUMBERS,
+        NUMBERS,
+        NUMBERS,
+    )
+)
 def multiply_blocks(
-    values: np.ndarray,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    out_left: np.ndarray,
-    out_right: np.ndarray,
+    n: int,
+    a: int,
+    b: int,
+    d: int,
+    values: Any,
+    rows: Any,
+    columns: Any,
+    left: Any,
+    right: Any,
+    out_left: Any,
+    out_right: Any,
 ) -> None:
-    """For blocks A of Z_g'Z_h: out_left[rows] += A right[columns] and out_right[columns] += A' left[rows]."""
-    a, b, d = values.shape[1], values.shape[2], right.shape[2]
-    for m in range(rows.shape[0]):
-        i, j = rows[m], columns[m]
+    """Add to the products of Z'Z what the blocks off its diagonal make of them.
+
+    For n blocks A (a, b) of Z_g'Z_h, at ``rows`` and ``columns``, and d vectors:
+    out_left[row] += A right[column] and out_right[column] += A' left[row].
+    """
+    for i in range(n):
+        block, at, other = offset(values, i * a * b), rows[i] * a * d, columns[i] * b * d
         for r in range(a):
             for c in range(b):
-                value = values[m, r, c]
+                value = block[r * b + c]
                 for x in range(d):
-                    out_left[i, r, x] += value * right[j, c, x]
-                    out_right[j, c, x] += value * left[i, r, x]
+                    out_left[at + r * d + x] += value * right[other + c * d + x]
+                    out_right[other + c * d + x] += value * left[at + r * d + x]
