@@ -46,6 +46,24 @@ _LEFT_CELL, _RIGHT_CELL = (
     "text-align: right; text-align: -webkit-right",
 )
 _ROW = "padding: 0.35em 0.2em"
+_STROKE = "0.07em"
+
+
+def _strokes() -> str:
+    """Six strokes in the colour of the text: two upright, and a short one at each of their ends."""
+    ink, short = "linear-gradient(currentColor 0 0)", "0.3em"
+    upright = [f"{ink} {x} 0/{_STROKE} 100%" for x in ("0", "100%")]
+    ends = [f"{ink} {x} {y}/{short} {_STROKE}" for x in ("0", "100%") for y in ("0", "100%")]
+    return ", ".join([*upright, *ends])
+
+
+_EDGES = {
+    "[]": f"margin: 0 0.1em; padding: 0.1em 0.35em; background: {_strokes()}; background-repeat: no-repeat; "
+    "print-color-adjust: exact",
+    "()": "margin: 0 0.05em; padding: 0 0.35em; border: 0 solid; border-width: 0 0.08em; "
+    "border-radius: 0.6em / 50%",
+}
+"""How fences are drawn: square ones by their strokes, round ones by what is left of a rounded frame."""
 
 
 def mathml(expression: Expr) -> str:
@@ -91,7 +109,9 @@ def mathml(expression: Expr) -> str:
         case Call(name, arguments):
             inside = _row(_INFIX[","].join(mathml(argument) for argument in arguments))
             letter = "𝒩" if name == "N" else name
-            return _row(f"<mi>{html.escape(letter)}</mi>", _fenced(inside, "()"))
+            tall = any(isinstance(argument, Matrix) for argument in arguments)
+            fenced = _drawn(inside, "()") if tall else _fenced(inside, "()")
+            return _row(f"<mi>{html.escape(letter)}</mi>", fenced)
         case Matrix(rows):
             return _matrix(rows)
         case Under(body, note):
@@ -201,11 +221,21 @@ def _matrix(rows: tuple[tuple[Expr, ...], ...]) -> str:
             align = f" style='{_RIGHT_CELL}'" if right and not isinstance(entry, Dots) else ""
             cells.append(f"<mtd{align}>{mathml(entry)}</mtd>")
         body.append(f"<mtr>{''.join(cells)}</mtr>")
-    return _fenced(f"<mtable>{''.join(body)}</mtable>", "[]")
+    return _drawn(f"<mtable>{''.join(body)}</mtable>", "[]")
 
 
 def _fenced(inner: str, kind: str) -> str:
     return _row(f"<mo>{kind[0]}</mo>", inner, f"<mo>{kind[1]}</mo>")
+
+
+def _drawn(inner: str, kind: str) -> str:
+    """Between fences as tall as what they hold, whatever fonts there are.
+
+    A browser stretches an ``<mo>`` only by a font with tables for mathematics. So the fences are drawn as
+    edges of a row, and stand there as operators too, for programs that know no styles.
+    """
+    first, last = (f"<mo style='display: none'>{fence}</mo>" for fence in kind)
+    return _row(first, f"<mrow style='{_EDGES[kind]}'>{inner}</mrow>", last)
 
 
 def _row(*pieces: str) -> str:

@@ -109,7 +109,8 @@ ROWS = {"math", "mrow", "mtd"}
 ATTRIBUTES = {
     "math": {"display", "style"},
     "mi": {"mathvariant"},
-    "mo": {"stretchy"},
+    "mo": {"stretchy", "style"},
+    "mrow": {"style"},
     "mtd": {"style", "columnspan"},
     "mtext": {"style"},
     "mspace": {"width"},
@@ -180,6 +181,24 @@ def test_html_is_well_formed_and_its_mathematics_valid(name: str):
 )
 def test_mathml_of(expression, code: str):
     assert mathml(expression) == code
+
+
+@pytest.mark.parametrize("name", ["sleepstudy", "machines", "hsb"])
+def test_fences_of_matrices_grow_without_a_font_for_mathematics(name: str):
+    """Browsers stretch operators by tables of a font; what has no such font draws the edges of a row."""
+    space = "{http://www.w3.org/1998/Math/MathML}"
+    for display in (written(name).levels, written(name).matrix):
+        tree = ElementTree.fromstring(display.mathml)
+        parents = {child: parent for parent in tree.iter() for child in parent}
+        matrices = [t for t in tree.iter(space + "mtable") if parents[t].tag == space + "mrow"]
+        assert matrices
+        for matrix in matrices:
+            assert "linear-gradient" in parents[matrix].get("style")
+        for row in tree.iter(space + "mrow"):
+            first = row[0] if len(row) else row
+            tall = any(one in matrices for one in row.iter())
+            if first.tag == space + "mo" and first.text in ("(", "[") and tall:
+                assert first.get("style") == "display: none"
 
 
 # LaTeX
