@@ -15,6 +15,7 @@ from bayesmm.model import MixedModel
 from bayesmm.plots.checks import check_posterior, columns_of
 from bayesmm.plots.draws import effect_summary, scalar_draws
 from bayesmm.posterior import Posterior
+from bayesmm.posterior.predictions import model_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,17 +65,6 @@ def results_of(first: Any, second: Any, plot: str, *, estimate: bool = False) ->
         )
     model = model_of(first)
     return Results(model, fit(model) if estimate else None, first)
-
-
-def model_of(posterior: Posterior) -> MixedModel:
-    """The model of a posterior, which one from a file may be without."""
-    if posterior.model is None:
-        raise ModelError(
-            "the posterior came from a file, without its model",
-            expected="a posterior that has its model",
-            advice="Posterior.load(path, model)",
-        )
-    return posterior.model
 
 
 @dataclass(frozen=True, eq=False)

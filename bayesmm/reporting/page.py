@@ -5,16 +5,18 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayesmm.comparison import Comparison, compare
 from bayesmm.equations import Display, equations_of
 from bayesmm.equations.mathml import math, phrase_html, section_mathml
 from bayesmm.errors import FileError, ModelError
-from bayesmm.estimate import Estimate
+from bayesmm.estimate import Estimate, fit
 from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior
+from bayesmm.posterior.predictions import model_of
 from bayesmm.reporting import answers, checks, data_section, pictures, recipe
+from bayesmm.reporting.in_a_paper import in_a_paper
 from bayesmm.reporting.question import question_of
 
 if TYPE_CHECKING:
@@ -81,8 +83,8 @@ class Report:
 
 
 def report(
-    model: MixedModel,
-    estimate: Estimate,
+    model: MixedModel | Estimate | Posterior,
+    estimate: Estimate | Posterior | None = None,
     posterior: Posterior | None = None,
     comparison: Comparison | None = None,
     *,
@@ -92,14 +94,14 @@ def report(
 ) -> Report:
     """Write a fitted model up as one page: question, data, equations, answers, checks, recipe.
 
-    Equal arguments give equal pages: there is no date in them.
+    Equal arguments give equal pages: there is no date in them. The page ends with a paragraph for a paper.
 
     Parameters
     ----------
     model
-        The model.
+        The model. An estimate or a posterior alone will do too: their model is taken.
     estimate
-        From ``model.fit()``.
+        From ``model.fit()``; REML's is made if there is none.
     posterior
         From ``model.sample()``.
     comparison
@@ -126,7 +128,8 @@ def report(
     >>> "Does a lack of sleep slow people down?" in page.html
     True
     """
-    comparison, posterior = _checked(model, estimate, posterior, comparison)
+    given = _given(model, estimate, posterior, comparison)
+    model, estimate, posterior = given.model, given.estimate, given.posterior
     title = title or str(model.formula)
     page = _rendered(
         title=title,
@@ -134,15 +137,16 @@ def report(
         response=model.design.response.strip("`"),
         estimate=estimate,
         posterior=posterior,
-        comparison=comparison,
+        comparison=given.comparison,
         **_data(model),
         **_equations(model, estimate, posterior),
-        **_answers(estimate, posterior, comparison),
+        **_answers(estimate, posterior, given.comparison),
         **_checks(estimate, posterior),
         settings=recipe.settings(model, estimate, posterior),
         versions=recipe.versions(posterior),
         prior_table=None if posterior is None else recipe.prior_table(model),
         code=recipe.code_of(model, estimate, posterior),
+        paper=in_a_paper(estimate, posterior),
     )
     made = Report(page, title, recipe.fingerprint(model.design))
     if path is not None:
@@ -150,37 +154,49 @@ def report(
     return made
 
 
-def _checked(
-    model: Any, estimate: Any, posterior: Any, comparison: Any
-) -> tuple[Comparison | None, Posterior | None]:
-    """Whether everything is of one model; the comparison, made if it wasn't given, and the posterior."""
-    for name, value, kind in (
-        ("model", model, MixedModel),
-        ("estimate", estimate, Estimate),
-        ("posterior", posterior, Posterior | None),
-        ("comparison", comparison, Comparison | None),
-    ):
-        if not isinstance(value, kind):
+class _Given(NamedTuple):
+    """What the page is about, of one model."""
+
+    model: MixedModel
+    estimate: Estimate
+    posterior: Posterior | None
+    comparison: Comparison | None
+
+
+def _given(*arguments: Any) -> _Given:
+    """The arguments by what they are, and what they lack; whether everything is of one model."""
+    found: dict[type, Any] = dict.fromkeys((MixedModel, Estimate, Posterior, Comparison))
+    for value in arguments:
+        kind = next((kind for kind in found if isinstance(value, kind)), None)
+        if value is not None and (kind is None or found[kind] is not None):
             raise ModelError(
-                f"{name} is {type(value).__name__}",
-                expected="bmm.report(model, estimate, posterior, comparison), the last two if you have them",
+                f"report got a {type(value).__name__}" + ("" if kind is None else " twice"),
+                expected="bmm.report(model, estimate, posterior, comparison), or those that you have",
                 advice="model.fit(), model.sample() and bmm.compare(posterior, estimate)",
             )
+        if kind is not None:
+            found[kind] = value
+    model, estimate, posterior, comparison = found.values()
+    if comparison is not None:
+        estimate, posterior = estimate or comparison.estimate, posterior or comparison.posterior
+        if comparison.estimate is not estimate or comparison.posterior is not posterior:
+            raise ModelError(
+                "the comparison is of another estimate or posterior",
+                expected="a comparison of those that are given",
+                advice="comparison=None, which makes it",
+            )
+    if model is None:
+        model = estimate.model if estimate is not None else model_of(posterior)
+    estimate = estimate or fit(model)
     if estimate.model is not model:
         raise ModelError(
             f"the estimate is of another model, '{estimate.model.formula}'",
             expected=f"an estimate of '{model.formula}' that this very model made",
             advice="bmm.report(estimate.model, estimate)",
         )
-    if comparison is not None:
-        if comparison.estimate is not estimate or posterior not in (None, comparison.posterior):
-            raise ModelError(
-                "the comparison is of another estimate or posterior",
-                expected="a comparison of those that are given",
-                advice="comparison=None, which makes it",
-            )
-        return comparison, comparison.posterior
-    return (None, None) if posterior is None else (compare(posterior, estimate), posterior)
+    if posterior is not None and comparison is None:
+        comparison = compare(posterior, estimate)
+    return _Given(model, estimate, posterior, comparison)
 
 
 def _data(model: MixedModel) -> dict[str, Any]:

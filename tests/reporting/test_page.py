@@ -163,11 +163,23 @@ def test_what_is_of_another_model_is_refused():
     sleep, dyestuff = fit_of("sleep"), fit_of("dyestuff")
     with pytest.raises(bmm.ModelError, match="of another model"):
         bmm.report(dyestuff.model, sleep)
-    with pytest.raises(bmm.ModelError, match="estimate is Posterior"):
-        bmm.report(sleep.model, posterior_of("sleep"))
+    with pytest.raises(bmm.ModelError, match="report got a str"):
+        bmm.report(sleep.model, "estimate")
+    with pytest.raises(bmm.ModelError, match="report got a Estimate twice"):
+        bmm.report(sleep, dyestuff)
     comparison = bmm.compare(posterior_of("sleep"), sleep)
     other = sleep.model.fit(reml=False)
     with pytest.raises(bmm.ModelError, match="of another estimate"):
         bmm.report(sleep.model, other, posterior_of("sleep"), comparison)
     alone = bmm.report(sleep.model, sleep, comparison=comparison)
     assert alone.html == page_of("sleep", bayes=True).html
+
+
+@pytest.mark.parametrize("given", ["estimate", "posterior", "model"])
+def test_one_answer_is_enough(given):
+    estimate, posterior = fit_of("dyestuff"), posterior_of("dyestuff")
+    first = {"estimate": estimate, "posterior": posterior, "model": estimate.model}[given]
+    wanted = page_of("dyestuff", bayes=given == "posterior").html
+    assert bmm.report(first).html == wanted
+    with pytest.raises(bmm.ModelError, match="without its model"):
+        bmm.report(bmm.Posterior(posterior.data))
