@@ -10,6 +10,7 @@ import sys
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from bayesmm.design.functions import CONSTANTS, FUNCTIONS
@@ -100,8 +101,12 @@ class Names:
     def _used(self, name: str, *ours: Mapping[str, Any]) -> Any:
         found, scope = self._find(name, *ours)
         if scope is self.given or scope is self.caller:
-            root = name if name in scope else name.split(".")[0]
-            self.used[root] = scope[root]
+            path = [name] if name in scope else name.split(".")
+            value = self.used[path[0]] = scope[path[0]]
+            for end in range(2, len(path)):  # a module within one has an import of its own
+                value = getattr(value, path[end - 1])
+                if isinstance(value, ModuleType):
+                    self.used[".".join(path[:end])] = value
         return found
 
     def _find(self, name: str, *ours: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any] | None]:

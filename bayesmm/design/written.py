@@ -42,8 +42,8 @@ def written(name: str, value: Any) -> Written:
     '...'
     """
     if isinstance(value, ModuleType):
-        same = value.__name__ == name
-        return Written("", f"import {value.__name__}" + ("" if same else f" as {name}"))
+        alias = "" if name == value.__name__ or "." in name else f" as {name}"
+        return Written("", f"import {value.__name__}{alias}")
     if isinstance(value, np.ndarray):
         text = _literal(value.tolist()) if value.size <= MOST else None
         return Written(NOT_WRITTEN) if text is None else Written(f"np.array({text})", "import numpy as np")

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.special
+import scipy.stats
 
 import bayesmm as bmm
 from bayesmm.reporting.recipe import code_of, fingerprint
@@ -255,6 +257,17 @@ def test_the_code_names_weights_offset_and_what_the_formula_uses(odd, convert, t
     assert "offset='log_t'" in code
     assert "unused" not in code
     assert "..." not in code
+
+
+def test_the_code_imports_the_modules_that_the_formula_uses(odd, tmp_path, monkeypatch):
+    modules = {"scipy": scipy, "special": scipy.special}
+    formula = "y ~ special.expit(x) + scipy.stats.zscore(w):arm + (1 | id)"
+    model = bmm.Model(formula, odd, namespace=modules)
+    code = code_of(model, model.fit(), None)
+    for line in ("import scipy", "import scipy.stats", "import scipy.special as special"):
+        assert line in code.splitlines()
+    made = run(code, odd, tmp_path, monkeypatch)
+    assert fingerprint(made["model"].design) == fingerprint(model.design)
 
 
 def test_the_code_draws_the_same_posterior_with_what_was_named(odd, tmp_path, monkeypatch):
