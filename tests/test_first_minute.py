@@ -6,12 +6,13 @@ Counts don't depend on the machine. ``python -m tests.benchmarks.first_minute`` 
 from __future__ import annotations
 
 import os
-import pty
 import re
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from bayesmm.likelihood.notice import TEXT
 from tests.benchmarks.first_minute import VERBS, in_process
@@ -48,7 +49,7 @@ for _ in range(2):
 
 def stderr_on_a_terminal(folder: Path) -> str:
     """What a process that needs one routine writes to standard error, which is a terminal."""
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty").openpty()
     environment = os.environ | {"NUMBA_CACHE_DIR": str(folder)}
     done = subprocess.run([sys.executable, "-c", ONE_ROUTINE], stderr=theirs, env=environment)
     os.write(theirs, b"\n")
