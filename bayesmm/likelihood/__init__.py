@@ -3,6 +3,7 @@
 from bayesmm.likelihood.blocks import describe_blocks
 from bayesmm.likelihood.exact_fit import explains_exactly
 from bayesmm.likelihood.factorization import Factorization
+from bayesmm.likelihood.given import GivenCoefficients, without_given
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 from bayesmm.likelihood.layout import Layout, layout_of
 from bayesmm.likelihood.leave_out import LeaveOut
@@ -12,6 +13,7 @@ from bayesmm.likelihood.threads import one_thread
 __all__ = [
     "ConditionalDraws",
     "Factorization",
+    "GivenCoefficients",
     "IntegratedLikelihood",
     "Layout",
     "LeaveOut",
@@ -21,4 +23,5 @@ __all__ = [
     "explains_exactly",
     "layout_of",
     "one_thread",
+    "without_given",
 ]

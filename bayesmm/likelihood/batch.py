@@ -14,7 +14,7 @@ import numpy as np
 from numba.core import types
 
 from bayesmm.likelihood.elimination import back_substitute
-from bayesmm.likelihood.layout import Layout
+from bayesmm.likelihood.layout import Layout, LayoutAt
 from bayesmm.likelihood.moments import factorize
 from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBERS, offset, routine
 from bayesmm.likelihood.table import K_MAX, N_DIAGONAL, N_GROUPS, N_ROWS, Q_HEAD, SIZE
@@ -47,6 +47,28 @@ def evaluate_many(
     draws = np.empty(0) if noise is None else noise
     evaluate_points(layout.table, len(lam), lam, ridge, omega, int(noise is not None), draws, work, out)
     return out
+
+
+def evaluate_some(
+    layout: Layout,
+    lam: np.ndarray,
+    ridge: np.ndarray,
+    omega: np.ndarray,
+    at: slice,
+    noise: np.ndarray | None = None,
+    layout_at: LayoutAt | None = None,
+) -> np.ndarray:
+    """The same at the points ``at``, each with the layout that ``layout_at`` gives.
+
+    ``noise`` is that of these points alone, the rest that of all.
+    """
+    if layout_at is None:
+        return evaluate_many(layout, lam[at], ridge, omega[at], noise)
+    found = np.empty((at.stop - at.start, 3))
+    for i, s in enumerate(range(at.start, at.stop)):
+        one, own = slice(s, s + 1), None if noise is None else noise[i : i + 1]
+        found[i] = evaluate_many(layout_at(s), lam[one], ridge, omega[one], own)[0]
+    return found
 
 
 @routine(types.void(INTEGERS, INTEGER, NUMBERS, NUMBERS, NUMBERS, INTEGER, NUMBERS, NUMBERS, NUMBERS))

@@ -22,8 +22,9 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from bayesmm.errors import ModelError
-from bayesmm.likelihood.batch import evaluate_many
+from bayesmm.likelihood.batch import evaluate_some
 from bayesmm.likelihood.dense import SMALL
+from bayesmm.likelihood.layout import Layout, LayoutAt
 from bayesmm.likelihood.marginal import MarginalLikelihood
 from bayesmm.likelihood.packed import Extent, pack
 from bayesmm.likelihood.slope import log_density
@@ -104,13 +105,16 @@ class IntegratedLikelihood:
         with np.errstate(over="ignore", under="ignore"):
             return np.exp(2.0 * (found - np.log(self.likelihood.coordinates.scale)))
 
-    def log_density(self, phi: np.ndarray, log_sigma: float) -> tuple[float, np.ndarray, float]:
+    def log_density(
+        self, phi: np.ndarray, log_sigma: float, layout: Layout | None = None
+    ) -> tuple[float, np.ndarray, float]:
         """log p(y | φ, σ), its gradient in φ (d,) and its derivative in log σ; threads may call it at once.
 
-        Where it can't be computed it is −∞, and the derivatives are zero.
+        Where it can't be computed it is −∞, and the derivatives are zero. ``layout`` is that of another
+        response, if it isn't the design's.
         """
         gradient = np.empty(self.size + 1)
-        whole, real = self.packed
+        whole, real = self.packed if layout is None else self._pack(layout)
         point = np.ascontiguousarray(self.likelihood.checked(phi))
         with one_thread() if self.likelihood.layout.size > SMALL else nullcontext():
             value = log_density(whole, real, point, self.size, float(log_sigma), gradient)
@@ -119,6 +123,13 @@ class IntegratedLikelihood:
     @cached_property
     def packed(self) -> tuple[np.ndarray, np.ndarray]:
         """All that :func:`bayesmm.likelihood.slope.log_density` needs besides φ and log σ, as two arrays."""
+        return self._pack(self.likelihood.layout)
+
+    def _pack(self, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+        return pack(layout, self._extent)
+
+    @cached_property
+    def _extent(self) -> Extent:
         likelihood, coordinates, cross = self.likelihood, self.likelihood.coordinates, self.likelihood.cross
         places = [
             (p, g, start + r, start + c)
@@ -127,7 +138,7 @@ class IntegratedLikelihood:
             for p, cells in enumerate(structure.entries, start=at.start)
             for r, c in cells
         ]
-        extent = Extent(
+        return Extent(
             places=np.array(places, dtype=np.int64),
             ridge=self._ridge,
             prior_mean=self._mean,
@@ -135,24 +146,34 @@ class IntegratedLikelihood:
                 [np.log(coordinates.scale), self._deviance(0.0, 0.0, 0.0, 1.0), cross.n - cross.p]
             ),
         )
-        return pack(likelihood.layout, extent)
 
-    def log_densities(self, phi: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1) -> np.ndarray:
-        """(S,) log p(y | φ_s, σ_s); −∞ where it can't be computed."""
+    def log_densities(
+        self, phi: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1, layout_at: LayoutAt | None = None
+    ) -> np.ndarray:
+        """(S,) log p(y | φ_s, σ_s); −∞ where it can't be computed.
+
+        ``layout_at`` gives the layout of each point s, where they have responses of their own.
+        """
         lam = self.likelihood.group_factors_many(phi)
         omega = self.omega(log_sigma, len(lam))
         out = np.empty((len(lam), 3))
 
         def work(at: slice) -> None:
-            out[at] = evaluate_many(self.likelihood.layout, lam[at], self._ridge, omega[at])
+            out[at] = evaluate_some(self.likelihood.layout, lam, self._ridge, omega, at, layout_at=layout_at)
 
         _in_threads(work, _pieces(len(lam), cores), cores)
         return self._values(out, omega)
 
     def draw(
-        self, phi: np.ndarray, log_sigma: np.ndarray, rng: np.random.Generator, *, cores: int = 1
+        self,
+        phi: np.ndarray,
+        log_sigma: np.ndarray,
+        rng: np.random.Generator,
+        *,
+        cores: int = 1,
+        layout_at: LayoutAt | None = None,
     ) -> tuple[np.ndarray, ConditionalDraws]:
-        """(S,) log densities, and one exact draw of (b, β) given y at each point.
+        """(S,) log densities, and one exact draw of (b, β) given y at each point; see ``log_densities``.
 
         The points are shared out in ``STREAMS`` pieces with random numbers of their own, so that the draws
         don't depend on the number of threads.
@@ -172,7 +193,7 @@ class IntegratedLikelihood:
 
         def work(at: slice) -> None:
             raw = streams[at.start].standard_normal((at.stop - at.start, q + likelihood.cross.p))
-            out[at] = evaluate_many(likelihood.layout, lam[at], self._ridge, omega[at], raw)
+            out[at] = evaluate_some(likelihood.layout, lam, self._ridge, omega, at, raw, layout_at)
             beta[at] = coordinates.beta(raw[:, q:])
             u = likelihood.layout.by_group(raw[:, :q_head], raw[:, q_head:q])
             for t, (factor, b) in enumerate(zip(factors, effects, strict=True)):

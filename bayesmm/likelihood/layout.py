@@ -16,6 +16,8 @@ occurs with a single level of the other), so it doesn't matter how the formula w
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -23,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesmm.design.cross_product import CrossProduct
-from bayesmm.likelihood.table import Table
+from bayesmm.likelihood.table import DIAGONAL, ROWS, A, Table
 
 
 class Head(NamedTuple):
@@ -182,6 +184,13 @@ class Layout:
         """(N + 1,) where the random effects of each node begin."""
         return np.concatenate([[0], np.cumsum(self.node_k)]).astype(np.int64)
 
+    def with_values(self, head: Head, dense: Tail) -> Layout:
+        """The same layout of other values: what the pattern says is shared."""
+        other = copy(self)
+        changed = {ROWS: head.rows, DIAGONAL: head.diagonal, A: dense.A}
+        other.__dict__.update(head=head, dense=dense, table=self.table.with_arrays(changed))
+        return other
+
     def by_group(self, u: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
         """The head's random effects (S, q_head) and the tail's (S, ≥ q_tail) → (S, ℓ, k) for each group."""
         found: list[np.ndarray] = [np.empty(0)] * len(self.cross.groups)
@@ -203,6 +212,10 @@ class Layout:
     def node_width(self) -> np.ndarray:
         """(N,) the length of each node's rows."""
         return np.diff(self.head.row_start) // self.node_k
+
+
+LayoutAt = Callable[[int], Layout]
+"""The layout of each of a number of points, where they have values of their own."""
 
 
 def layout_of(cross: CrossProduct) -> Layout:

@@ -28,9 +28,11 @@ import numpy as np
 
 from bayesmm.design.cross_product import CrossProduct, Pair, cross_product
 from bayesmm.errors import ModelError
-from bayesmm.likelihood.batch import evaluate_many
+from bayesmm.likelihood.batch import evaluate_some
+from bayesmm.likelihood.given import GivenCoefficients, Responses
+from bayesmm.likelihood.given_sets import GivenCells, GivenSubtrees
 from bayesmm.likelihood.integrated import IntegratedLikelihood
-from bayesmm.likelihood.layout import layout_of
+from bayesmm.likelihood.layout import Layout, LayoutAt, layout_of
 from bayesmm.likelihood.removal import LEAST, remove_rows, remove_subtrees
 from bayesmm.likelihood.threads import one_thread
 from bayesmm.likelihood.units import Cells, Subtrees, cells_of, subtree_sizes, subtrees_of
@@ -54,6 +56,8 @@ class LeaveOut:
         The likelihood with β and b integrated out.
     unit
         The name of a grouping factor: each A is all rows of one level. None: each A is one row.
+    given
+        That of the same likelihood, if some coefficients are given at each point.
 
     Raises
     ------
@@ -73,8 +77,13 @@ class LeaveOut:
     array([[-28.32, -25.86, -26.5 , -29.02, -28.42, -26.58]])
     """
 
-    def __init__(self, integrated: IntegratedLikelihood, unit: str | None = None) -> None:
-        self.integrated = integrated
+    def __init__(
+        self,
+        integrated: IntegratedLikelihood,
+        unit: str | None = None,
+        given: GivenCoefficients | None = None,
+    ) -> None:
+        self.integrated, self.given = integrated, given
         self.unit = unit
         likelihood = integrated.likelihood
         self._design, self._layout = likelihood.design, likelihood.layout
@@ -90,6 +99,7 @@ class LeaveOut:
                 h = self._layout.chain.index(g)
                 self._check_memory(h)
                 self._removal = subtrees_of(self._design, likelihood.coordinates, self._layout, h)
+        self._others = None if given is None else self._of_given(given)
         self._change = self._change_of_variables()
 
     @property
@@ -114,6 +124,7 @@ class LeaveOut:
         phi: np.ndarray,
         log_sigma: np.ndarray,
         *,
+        delta: np.ndarray | None = None,
         cores: int = 1,
         advance: Callable[[int], None] | None = None,
     ) -> np.ndarray:
@@ -128,6 +139,8 @@ class LeaveOut:
             (S, d) relative covariance parameters.
         log_sigma
             (S,) log σ.
+        delta
+            (S, c) the coefficients that are given: log p(y_A | y_−A, φ, σ, δ).
         cores
             Threads to share the points.
         advance
@@ -143,9 +156,9 @@ class LeaveOut:
         self._check_work(len(lam) * self.work, len(lam))
         with one_thread():
             if self._removal is None:
-                out = self._delete(lam, omega, cores, advance or _tell_nobody)
+                out = self._delete(lam, omega, delta, cores, advance or _tell_nobody)
             else:
-                out = self._remove(self._removal, lam, omega, cores, advance or _tell_nobody)
+                out = self._remove(self._removal, lam, omega, delta, cores, advance or _tell_nobody)
         return out + self._change
 
     def _remove(
@@ -153,47 +166,93 @@ class LeaveOut:
         sets: Cells | Subtrees,
         lam: np.ndarray,
         omega: np.ndarray,
+        delta: np.ndarray | None,
         cores: int,
         advance: Callable[[int], None],
     ) -> np.ndarray:
-        out, layout = np.empty((len(omega), self.n_units)), self._layout
+        out = np.empty((len(omega), self.n_units))
         kernel = remove_rows if isinstance(sets, Cells) else remove_subtrees
 
-        def work(at: slice) -> None:
+        def some(layout: Layout, sets: Cells | Subtrees, at: slice) -> None:
             kernel(layout, lam[at], self.integrated.ridge, omega[at], sets, out[at])
+
+        def work(at: slice) -> None:
+            if delta is None or self.given is None or self._others is None:
+                some(self._layout, sets, at)
+                return
+            for s in range(at.start, at.stop):
+                layout = self.given.responses.at(delta[s])
+                some(layout, self._others.at(sets, delta[s]), slice(s, s + 1))
 
         _in_threads(work, len(omega), cores, lambda points: advance(points * self.n_units))
         return out
 
     def _delete(
-        self, lam: np.ndarray, omega: np.ndarray, cores: int, advance: Callable[[int], None]
+        self,
+        lam: np.ndarray,
+        omega: np.ndarray,
+        delta: np.ndarray | None,
+        cores: int,
+        advance: Callable[[int], None],
     ) -> np.ndarray:
         likelihood, out = self.integrated.likelihood, np.empty((len(omega), self.n_units))
         order = np.argsort(self._codes, kind="stable")
         start = np.searchsorted(self._codes[order], np.arange(self.n_units + 1))
-        whole, information = self._log_densities(likelihood.cross, lam, omega, cores)
+        given = None if delta is None else self.given
+        designs = [self._design, *(given.designs if given else ())]
+        crosses = [likelihood.cross, *(given.crosses if given else ())]
+
+        def densities(crosses: list[CrossProduct], rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+            if given is None or delta is None:
+                return self._log_densities(layout_of(crosses[0]), crosses[0].n, lam, omega, cores, None)
+            gone = given.rows[order[:0] if rows is None else rows]
+            responses = Responses(crosses, given.responses.gram - gone.T @ gone)
+            return self._log_densities(
+                responses.base, crosses[0].n, lam, omega, cores, lambda s: responses.at(delta[s])
+            )
+
+        whole, information = densities(crosses, None)
         for i in range(self.n_units):
-            part = cross_product(self._design, likelihood.coordinates, order[start[i] : start[i + 1]])
-            rest, left = self._log_densities(_without(likelihood.cross, part), lam, omega, cores)
+            rows = order[start[i] : start[i + 1]]
+            parts = [cross_product(design, likelihood.coordinates, rows) for design in designs]
+            left_crosses = [_without(cross, part) for cross, part in zip(crosses, parts, strict=True)]
+            rest, left = densities(left_crosses, rows)
             out[:, i] = np.where(left - information > np.log(LEAST), whole - rest, np.nan)
             advance(len(omega))
         return out
 
     def _log_densities(
-        self, cross: CrossProduct, lam: np.ndarray, omega: np.ndarray, cores: int
+        self,
+        layout: Layout,
+        n: int,
+        lam: np.ndarray,
+        omega: np.ndarray,
+        cores: int,
+        layout_at: LayoutAt | None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(S,) log p of the whitened rows of a cross-product, and log|C|, C = X'V⁻¹X + ωP₀."""
-        layout = layout_of(cross)
-        found = np.empty((len(omega), 3))
+        """(S,) log p of the n whitened rows of a layout, and log|C|, C = X'V⁻¹X + ωP₀."""
+        found, p = np.empty((len(omega), 3)), layout.cross.p
 
         def work(at: slice) -> None:
-            found[at] = evaluate_many(layout, lam[at], self.integrated.ridge, omega[at])
+            found[at] = evaluate_some(layout, lam, self.integrated.ridge, omega, at, layout_at=layout_at)
 
         _in_threads(work, len(omega), cores)
         log_det_M, log_det_C, r2 = found.T
-        constant = cross.n * np.log(2 * np.pi) - self.integrated.log_det_prior
-        value = constant + (cross.n - cross.p) * np.log(omega) + log_det_M + log_det_C + r2 / omega
+        constant = n * np.log(2 * np.pi) - self.integrated.log_det_prior
+        value = constant + (n - p) * np.log(omega) + log_det_M + log_det_C + r2 / omega
         return -0.5 * value, log_det_C
+
+    def _of_given(self, given: GivenCoefficients) -> GivenCells | GivenSubtrees | None:
+        """What the sets are at other responses; None where they are left out by deletion."""
+        if isinstance(self._removal, Cells):
+            return GivenCells(given.rows[self._removal.order, 1:])
+        if isinstance(self._removal, Subtrees):
+            coordinates = self.integrated.likelihood.coordinates
+            others = [
+                subtrees_of(design, coordinates, self._layout, self._removal.h) for design in given.designs
+            ]
+            return GivenSubtrees.of(self._removal, others, given.rows, self._codes)
+        return None
 
     def _change_of_variables(self) -> np.ndarray:
         """(n_units,) what the change from the whitened rows to y adds: Σ_A (½ log w − log s)."""

@@ -6,7 +6,7 @@ as one pointer ``t`` and finds what it needs by the names below: ``integers(t[NO
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,16 @@ class Table:
         self.arrays = tuple(np.ascontiguousarray(a, dtype=k) for a, k in zip(arrays, kinds, strict=True))
         self.numbers = tuple(numbers)
         self.values = np.array([*(a.ctypes.data for a in self.arrays), *self.numbers], dtype=np.int64)
+
+    def with_arrays(self, changed: Mapping[int, np.ndarray]) -> Table:
+        """The same table with other arrays, of the same kinds and sizes, in some places."""
+        arrays, other = list(self.arrays), object.__new__(Table)
+        other.values = self.values.copy()
+        for place, array in changed.items():
+            arrays[place] = np.ascontiguousarray(array, dtype=arrays[place].dtype)
+            other.values[place] = arrays[place].ctypes.data
+        other.arrays, other.numbers = tuple(arrays), self.numbers
+        return other
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Table, (self.arrays, self.numbers)

@@ -9,7 +9,8 @@ p(ψ | y) ∝ p(ψ | y_−A) p(y_A | y_−A, ψ), with ψ_1, …, ψ_S drawn giv
     p(y_A | y_−A) = 1 / E[1 / p(y_A | y_−A, ψ)],
 
 so that ℓ_sA = log p(y_A | y_−A, ψ_s), which is known in closed form (:mod:`bayesmm.likelihood.leave_out`),
-takes the place of the pointwise log-likelihood in PSIS-LOO (Vehtari, Gelman & Gabry 2017). A single row or
+takes the place of the pointwise log-likelihood in PSIS-LOO (Vehtari, Gelman & Gabry 2017). Coefficients whose
+priors aren't normal don't integrate out, and are reweighted with the variance parameters. A single row or
 group tells little of ψ, so the weights are nearly even and Pareto's k̂ is small; A may be a whole group, of
 which conditional weights can say nothing useful (Merkle, Furr & Rabe-Hesketh 2019).
 """
@@ -30,6 +31,7 @@ from bayesmm.design.naming import OBS, SAMPLE_DIMS, Names, name_parameters, post
 from bayesmm.errors import ModelError, near_matches
 from bayesmm.likelihood import IntegratedLikelihood, LeaveOut, MarginalLikelihood
 from bayesmm.model import MixedModel
+from bayesmm.posterior.coefficients import SampledCoefficients
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.log_likelihood import check_size, log_likelihood
 from bayesmm.posterior.mixing import ess_mean_of
@@ -87,15 +89,12 @@ def _integrated(
     """ℓ (chain, draw, unit) = log p(y_A | y_−A, ψ) at the draws of ψ."""
     import xarray as xr
 
-    odd = not_normal(model)
-    if odd:
-        raise ModelError(
-            f"the prior of '{odd[0]}' is {model.priors[odd[0]].distribution}, not Normal",
-            expected="normal priors on all coefficients, so that they can be integrated out",
-            advice="loo(integrated=False), which leaves out single rows conditional on β and b",
-        )
-    likelihood = MarginalLikelihood(model.design)
-    sets = LeaveOut(IntegratedLikelihood(likelihood, *normal_prior(model)), unit)
+    coefficients = SampledCoefficients(model) if not_normal(model) else None
+    if coefficients is None:
+        given, integrated = None, IntegratedLikelihood(MarginalLikelihood(model.design), *normal_prior(model))
+    else:
+        given, integrated = coefficients.given, coefficients.given.integrated
+    sets = LeaveOut(integrated, unit, given)
     if draws is None and _count(kept) * sets.work > LONG:
         draws = THINNED
     some = _thinned(kept, draws)
@@ -106,8 +105,9 @@ def _integrated(
     factors = [arrays.factor(t, everything) / sigma[:, None, None] for t in range(len(names.terms))]
     progress.restart(len(arrays) * sets.n_units, "densities")
     values = sets.log_densities(
-        likelihood.internal_many(factors),
+        integrated.likelihood.internal_many(factors),
         np.log(sigma),
+        delta=None if coefficients is None else coefficients.delta_of(arrays.beta(everything)),
         cores=os.cpu_count() or 1,
         advance=progress.advance,
     )
@@ -142,7 +142,8 @@ def _elpd(
     progress: Progress,
 ) -> ELPDData:
     """PSIS-LOO of ℓ, with labels on what it says of each unit."""
-    integrated_out = {*names.effects, *(term.name for term in names.fixed)} if integrated else set()
+    integrated_out = {*names.effects, *(term.name for term in names.fixed)} - {*not_normal(model)}
+    integrated_out = integrated_out if integrated else set()
     some = kept[[name for name in names.dims if name in kept and name not in integrated_out]]
     r_eff = _worth_of_a_draw(some.sel({dim: values.coords[dim] for dim in SAMPLE_DIMS}))
     dim = str(values.dims[-1])

@@ -176,8 +176,8 @@ def run_marginal(
     rng = np.random.default_rng(seed)
     with Progress(chains * (draws + SKIP), "mode", show=progressbar) as progress:
         target.check_start()
-        starts = target.scales.start[None] if _dear(target) else target.scales.starts
-        modes = find_modes(target.with_gradient, starts, target.scales.width)
+        starts = target.start[None] if _dear(target) else target.starts
+        modes = find_modes(target.with_gradient, starts, target.width)
         stage("mode")
         progress.say("adaptation")
         fitted = _fit_proposals(target, modes, rng)
@@ -201,7 +201,7 @@ def _fit_proposals(
 ) -> _Fitted:
     """Adapt the t mixture, and fit a surrogate to all the points that it took."""
     dear = _dear(target)
-    rounds, size = (2, 60 + 20 * target.size) if dear else (3, 1000)
+    rounds, size = (2, 60 + 20 * target.size) if dear else (3, 1000 if target.coefficients is None else 2500)
     base, found = adapt(target, modes, rng, rounds=rounds, size=size)
     surrogate, share = fit_surrogate(base, found)
     thin = 1 if dear else int(np.clip(np.ceil(WORTH / share), 1, MOST_THINNED))
@@ -268,7 +268,7 @@ def _draw(
 def named_draws(scales: ScaleParameters, psi: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:
     """ψ (chains, draws, d) and β (chains, draws, p) under the posterior's names."""
     shape = psi.shape[:2]
-    flat = scales.named(psi.reshape(-1, psi.shape[2]))
+    flat = scales.named(psi[..., : scales.size].reshape(-1, scales.size))
     values = {name: array.reshape(*shape, *array.shape[1:]) for name, array in flat.items()}
     for term in scales.names.fixed:
         columns = beta[..., list(term.positions)]

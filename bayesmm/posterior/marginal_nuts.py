@@ -47,7 +47,7 @@ def run_marginal_nuts(
     """
     start = time.perf_counter()
     target.check_start()
-    centre, covariance = find_modes(target.with_gradient, target.scales.start[None], target.scales.width)[0]
+    centre, covariance = find_modes(target.with_gradient, target.start[None], target.width)[0]
     root = np.linalg.cholesky(covariance)
     psi, stats = _sample(
         target,

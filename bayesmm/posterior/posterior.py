@@ -292,9 +292,9 @@ class Posterior:
             it, which are then predicted together, as those of a group that was never seen.
         integrated
             True: log p(y_A | y_−A, ψ) with β and b integrated out in closed form, and importance sampling
-            over the variance parameters ψ alone; it needs normal priors on the coefficients, and takes draws
-            of any method. Its ``p`` counts variance parameters only. False: conditional on β and b, as other
-            packages have it; for rows only, with large k̂ where groups have few rows.
+            over the variance parameters ψ alone, and over coefficients whose priors aren't normal; it takes
+            draws of any method. Its ``p`` counts these parameters only. False: conditional on β and b, as
+            other packages have it; for rows only, with large k̂ where groups have few rows.
         draws
             How many draws to take, evenly spread. None takes all, or 1000 where all would take long (more
             than 2·10¹⁰ multiplications).
@@ -310,8 +310,7 @@ class Posterior:
         Raises
         ------
         ModelError
-            If an option can't be, memory (6 GB) or time don't suffice, a prior isn't normal, or there is no
-            model.
+            If an option can't be, memory (6 GB) or time don't suffice, or there is no model.
 
         Examples
         --------

@@ -51,6 +51,10 @@ def _facts(data: xr.DataTree) -> list[tuple[str, str]]:
     sizes = data["posterior"].sizes
     groups = "; ".join(f"{name}, {count} levels" for name, count in json.loads(attributes["groups"]).items())
     method = METHODS.get(attributes["method"], attributes["method"])
+    sampled = json.loads(attributes.get("sampled_coefficients", "[]"))
+    if sampled:
+        what = f"the variances and {', '.join(sampled)}, whose prior isn't normal"
+        method = method.replace("for the variances", f"for {what}")
     facts = [
         ("Formula", attributes["formula"]),
         ("Method", f"{method}; not a REML or ML estimate"),

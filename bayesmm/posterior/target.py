@@ -1,4 +1,8 @@
-"""The density that the marginal sampler works on: log p(y | ψ) + log p(ψ), its gradient, draws of (b, β)."""
+"""The density that the marginal sampler works on: log p(y | ψ) + log p(ψ), its gradient, draws of (b, β).
+
+ψ are the parameters of the variances (:mod:`bayesmm.posterior.scales`), and after them the coefficients whose
+priors aren't normal (:mod:`bayesmm.posterior.coefficients`), if there are any.
+"""
 
 from __future__ import annotations
 
@@ -8,46 +12,90 @@ from bayesmm.errors import ModelError
 from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood, explains_exactly
 from bayesmm.likelihood.exact_fit import CAUSE, REMEDY
 from bayesmm.model import MixedModel
-from bayesmm.posterior.scales import ScaleParameters, normal_prior
+from bayesmm.posterior.coefficients import SampledCoefficients
+from bayesmm.posterior.scales import ScaleParameters, normal_prior, not_normal
 
 NEAR_ZERO = 1e-5
 """A residual sd, relative to that of a fit without random effects, that shows where σ is drawn to."""
+STEP = 1e-6
+"""Of the differences for what costs nothing."""
 
 
 class MarginalTarget:
     """log p(y | ψ) + log p(ψ), with its gradient and with exact draws of (b, β)."""
 
     def __init__(self, model: MixedModel, likelihood: MarginalLikelihood, cores: int) -> None:
-        self.scales = ScaleParameters(model, likelihood)
-        with np.errstate(over="ignore"):  # of priors that are far from the data; check_start tells of it
-            self.integrated = IntegratedLikelihood(likelihood, *normal_prior(model))
+        self.coefficients = SampledCoefficients(model) if not_normal(model) else None
+        if self.coefficients is not None:
+            self.integrated = self.coefficients.given.integrated
+        else:
+            with np.errstate(over="ignore"):  # of priors that are far from the data; check_start tells of it
+                self.integrated = IntegratedLikelihood(likelihood, *normal_prior(model))
+        self.scales = ScaleParameters(model, self.integrated.likelihood)
         self.cores = cores
 
     @property
     def size(self) -> int:
-        """d, the number of variance parameters."""
-        return self.scales.size
+        """d, the number of parameters."""
+        return self.scales.size + (self.coefficients.size if self.coefficients else 0)
+
+    @property
+    def start(self) -> np.ndarray:
+        """(d,) a rough guess."""
+        return self._joined(self.scales.start, self.coefficients.starts[0] if self.coefficients else None)
+
+    @property
+    def starts(self) -> np.ndarray:
+        """(m, d) the start, and other places from which a search may find another mode."""
+        if self.coefficients is None:
+            return self.scales.starts
+        first, *others = self.coefficients.starts
+        found = [self._joined(start, first) for start in self.scales.starts]
+        return np.stack([*found, *(self._joined(self.scales.start, other) for other in others)])
+
+    @property
+    def width(self) -> np.ndarray:
+        """(d,) standard deviations to be expected."""
+        return self._joined(self.scales.width, self.coefficients.width if self.coefficients else None)
 
     def __call__(self, psi: np.ndarray) -> np.ndarray:
         """(S,) log densities."""
-        phi, log_sigma = self.scales.internal(psi)
-        return self.integrated.log_densities(phi, log_sigma, cores=self.cores) + self.scales.log_prior(psi)
+        scales, t = self._parted(psi)
+        phi, log_sigma = self.scales.internal(scales)
+        prior = self.scales.log_prior(scales)
+        if self.coefficients is None:
+            return self.integrated.log_densities(phi, log_sigma, cores=self.cores) + prior
+        given, delta = self.coefficients.given, self.coefficients.delta(t)
+        value = given.log_densities(phi, log_sigma, delta, cores=self.cores)
+        return value + prior + self.coefficients.log_prior(t)
 
     def with_gradient(self, psi: np.ndarray) -> tuple[float, np.ndarray]:
         """The log density at one point and its gradient (d,).
 
         The likelihood's is analytic; the transforms and the priors, which cost nothing, are differenced.
         """
-        step = 1e-6
-        around = np.vstack([psi + step * np.eye(len(psi)), psi - step * np.eye(len(psi)), psi[None]])
+        scales, t = self._parted(psi)
+        around = _around(scales)
         phi, log_sigma = self.scales.internal(around)
         prior = self.scales.log_prior(around)
-        d = len(psi)
-        jacobian = (phi[:d] - phi[d : 2 * d]) / (2 * step)
-        value, by_phi, by_sigma = self.integrated.log_density(phi[-1], log_sigma[-1])
-        gradient = jacobian @ by_phi + (prior[:d] - prior[d : 2 * d]) / (2 * step)
+        d = len(scales)
+        jacobian = (phi[:d] - phi[d : 2 * d]) / (2 * STEP)
+        if self.coefficients is None:
+            value, by_phi, by_sigma = self.integrated.log_density(phi[-1], log_sigma[-1])
+            of_coefficients, more = np.empty(0), 0.0
+        else:
+            delta = self.coefficients.delta(t)
+            value, by_phi, by_sigma, by_delta = self.coefficients.given.log_density(
+                phi[-1], log_sigma[-1], delta
+            )
+            own, c = self.coefficients.log_prior(_around(t)), len(t)
+            if not np.isfinite(own).all():
+                return -np.inf, np.zeros(self.size)
+            of_prior, more = (own[:c] - own[c : 2 * c]) / (2 * STEP), own[-1]
+            of_coefficients = by_delta * self.coefficients.delta_slope(t) + of_prior
+        gradient = jacobian @ by_phi + (prior[:d] - prior[d : 2 * d]) / (2 * STEP)
         gradient[-1] += by_sigma
-        return value + prior[-1], gradient
+        return value + prior[-1] + more, np.concatenate([gradient, of_coefficients])
 
     def check_proper(self) -> None:
         """Whether the posterior density can be integrated: not where it rises without bound as σ → 0.
@@ -62,9 +110,9 @@ class MarginalTarget:
         """
         if not explains_exactly(self.integrated.likelihood):
             return
-        psi = self.scales.start
-        psi[-1] += np.log(NEAR_ZERO)
-        if self.with_gradient(psi)[1][-1] < 0:
+        psi, log_sigma = self.start, self.scales.size - 1
+        psi[log_sigma] += np.log(NEAR_ZERO)
+        if self.with_gradient(psi)[1][log_sigma] < 0:
             raise ModelError(
                 "there is no posterior: its density rises without bound as the residual sd goes to zero: "
                 + CAUSE,
@@ -81,7 +129,7 @@ class MarginalTarget:
             If it isn't.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            value = self(self.scales.start[None])[0]
+            value = self(self.start[None])[0]
         if not np.isfinite(value):
             raise ModelError(
                 "the sampler could not start: the posterior density is not finite at a rough guess",
@@ -93,6 +141,26 @@ class MarginalTarget:
         self, psi: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
         """(S,) log densities, and at each point an exact draw of β (S, p) and of b (S, ℓ, k) by term."""
-        phi, log_sigma = self.scales.internal(psi)
-        density, drawn = self.integrated.draw(phi, log_sigma, rng, cores=self.cores)
-        return density + self.scales.log_prior(psi), drawn.beta, drawn.effects
+        scales, t = self._parted(psi)
+        phi, log_sigma = self.scales.internal(scales)
+        prior = self.scales.log_prior(scales)
+        if self.coefficients is None:
+            density, drawn = self.integrated.draw(phi, log_sigma, rng, cores=self.cores)
+            return density + prior, drawn.beta, drawn.effects
+        given, delta = self.coefficients.given, self.coefficients.delta(t)
+        density, drawn = given.draw(phi, log_sigma, delta, rng, cores=self.cores)
+        density = density + prior + self.coefficients.log_prior(t)
+        return density, self.coefficients.whole(t, drawn.beta), drawn.effects
+
+    def _parted(self, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Parameters (…, d) of the variances and of the coefficients."""
+        return psi[..., : self.scales.size], psi[..., self.scales.size :]
+
+    def _joined(self, scales: np.ndarray, t: np.ndarray | None) -> np.ndarray:
+        return scales if t is None else np.concatenate([scales, t])
+
+
+def _around(point: np.ndarray) -> np.ndarray:
+    """(2d + 1, d) a step up and a step down in each parameter, and the point."""
+    steps = STEP * np.eye(len(point))
+    return np.vstack([point + steps, point - steps, point[None]])

@@ -255,17 +255,6 @@ def test_it_takes_no_draws_of_the_random_effects(dyestuff):
         without.loo(integrated=False)
 
 
-def test_priors_that_are_not_normal_leave_the_conditional_reading():
-    model = MixedModel(
-        "Yield ~ 1 + (1 | Batch)",
-        load_data("Dyestuff"),
-        priors={"Intercept": Prior("StudentT", nu=3, mu=1500, sigma=100)},
-    )
-    posterior = Posterior(sample(model_of("Yield ~ 1 + (1 | Batch)", "Dyestuff"), draws=500).data, model)
-    with pytest.raises(ModelError, match=r"prior of 'Intercept' is StudentT[\s\S]*integrated=False"):
-        posterior.loo()
-
-
 def test_a_coefficient_that_one_group_alone_tells_of():
     frame = load_data("Dyestuff").assign(only=lambda d: 1.0 * (d["Batch"] == "C"))
     model = MixedModel(

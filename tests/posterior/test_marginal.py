@@ -151,19 +151,6 @@ def test_the_same_seed_gives_the_same_draws_on_any_number_of_cores():
     assert first.data["posterior"].equals(second.data["posterior"])
 
 
-def test_priors_that_are_not_normal_go_to_nuts_and_it_says_so():
-    model = MixedModel(
-        "Yield ~ 1 + (1 | Batch)",
-        load_data("Dyestuff"),
-        priors={"Intercept": Prior("StudentT", nu=4, mu=1500, sigma=100)},
-    )
-    posterior = sample(model, draws=100, tune=200, random_seed=1, progressbar=False)
-    assert posterior.method == "nuts"
-    assert "StudentT, not Normal" in repr(posterior)
-    with pytest.raises(ModelError, match="method is 'marginal', but the prior of 'Intercept' is StudentT"):
-        sample(model, method="marginal")
-
-
 def test_many_variance_parameters_go_to_nuts_on_the_same_density():
     model = model_of("score ~ Machine + (Machine | Worker)", "Machines")
     posterior = sample(model, draws=60, tune=100, chains=2, random_seed=1, method="marginal-nuts")
