@@ -116,7 +116,7 @@ def sample(
     if method == "nuts":
         if effects == "summary":
             raise ModelError(
-                "effects is 'summary', but the whole model is sampled by NUTS",
+                "effects is 'summary', but the model is sampled by NUTS",
                 expected="the marginal method, which sums up the random effects as it draws them",
                 advice="effects='draws', and Posterior.summary(effects=True)",
             )
