@@ -2,9 +2,9 @@
 
 Compiled code that others generate takes arrays and nothing else, and each array costs it time to compile;
 and arrays, other than addresses, can be kept and sent elsewhere. ``whole`` begins with the places of all
-arrays, in the order of :mod:`bayesmm.likelihood.table` and then of ``EXTENT``, and with the layout's numbers;
-then come the arrays of whole numbers. Those of real numbers lie in ``real``; their places are counted down
-from −1. :func:`unpack` makes a table of addresses of them.
+arrays, in the order of :mod:`bayesmm.likelihood.table` and then of :class:`Extent`, and with the layout's
+numbers; then come the arrays of whole numbers. Those of real numbers lie in ``real``; their places are
+counted down from −1. :func:`unpack` makes a table of addresses of them.
 """
 
 from __future__ import annotations

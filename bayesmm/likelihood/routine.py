@@ -8,6 +8,10 @@ What is compiled is kept on disk. Code that has been kept finds the routines tha
 when it is loaded, so these are made known first, in the order in which they depend on each other. The name
 under which it is kept holds a digest of all that went into it, other files' functions and constants included:
 numba itself looks at the function's own file only.
+
+An array that compiled code makes for itself is freed after the last use of its name: what is done with its
+address has to be done in a routine that is given its ``ctypes``, as in :mod:`bayesmm.likelihood.slope`. And a
+literal number as an argument would have a function compiled anew for that number.
 """
 
 from __future__ import annotations
