@@ -348,7 +348,9 @@ def _names_nothing(key: object, names: Names) -> PriorError:
 
 def _short(value: float | tuple[float, ...]) -> str:
     if isinstance(value, tuple):
-        return "[" + ", ".join(f"{v:.4g}" for v in value) + "]"
+        if len(set(value)) == 1:
+            return _short(value[0])
+        return "[" + ", ".join(_short(v) for v in value) + "]"
     return f"{value:.4g}"
 
 

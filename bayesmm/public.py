@@ -13,6 +13,7 @@ from bayesmm.model import MixedModel
 from bayesmm.sheet import Sheet, Table
 
 if TYPE_CHECKING:
+    import numpy as np
     import pymc as pm
     import xarray as xr
 
@@ -67,11 +68,34 @@ class Model(MixedModel):
         """
         return fit(self, reml=reml, likelihood=self.likelihood)
 
-    def sample(self, **options: Any) -> Posterior:
-        """The posterior of the same model; see :func:`bayesmm.posterior.sample` for the options."""
+    def sample(
+        self,
+        draws: int = 1000,
+        tune: int = 1000,
+        chains: int = 4,
+        random_seed: int | np.random.Generator | None = None,
+        method: str = "auto",
+        effects: str = "auto",
+        progressbar: bool = True,
+        target_accept: float = 0.9,
+        cores: int | None = None,
+    ) -> Posterior:
+        """The posterior of the same model; :func:`bayesmm.posterior.sample` says what each option means."""
         from bayesmm.posterior import sample
 
-        return sample(self, likelihood=self.likelihood, **options)
+        return sample(
+            self,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            random_seed=random_seed,
+            method=method,
+            effects=effects,
+            progressbar=progressbar,
+            target_accept=target_accept,
+            cores=cores,
+            likelihood=self.likelihood,
+        )
 
     def prior_predictive(self, draws: int = 500, random_seed: Any = None) -> xr.DataTree:
         """Draws of parameters and responses from the prior, by the names of the posterior; PyMC isn't used.

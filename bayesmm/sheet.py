@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+FEWEST = 2
+"""Significant digits that the smallest number of a column has at least."""
+WIDEST = 5
+"""Powers of ten between the largest and the smallest number, up to which they share their decimals."""
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A titled table; numbers are shown with ``digits`` significant digits, the index as its first column."""
+    """A titled table; the index is its first column.
+
+    Numbers are shown with ``digits`` significant digits, by the rule of :func:`format_column`, or with the
+    ``decimals`` that are given for a column, one number for each row.
+    """
 
     title: str
     frame: pd.DataFrame
     digits: int = 5
+    decimals: Mapping[str, Sequence[int]] | None = None
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """The column headings and the rows, as text."""
-        frame = self.frame
+        frame, decimals = self.frame, self.decimals or {}
         columns = [[str(label) for label in frame.index]]
-        columns += [format_column(frame.iloc[:, i], self.digits) for i in range(frame.shape[1])]
+        for i, name in enumerate(map(str, frame.columns)):
+            values = frame.iloc[:, i]
+            if name in decimals:
+                pairs = zip(values, decimals[name], strict=True)
+                columns.append(["" if np.isnan(v) else f"{v:.{places}f}" for v, places in pairs])
+            else:
+                columns.append(format_column(values, self.digits))
         return ["", *map(str, frame.columns)], [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -70,15 +87,26 @@ class Sheet:
 
 
 def format_column(values: pd.Series, digits: int) -> list[str]:
-    """The values as text: each number with ``digits`` significant digits, decimal points under each other.
+    """The values as text: numbers with the same decimals, ``digits`` significant ones in the largest.
 
-    Whole-number columns stay whole; missing values are blank; text stays text.
+    The smallest has at least ``FEWEST`` of them. Where that would take too many decimals each number has its
+    own. Whole-number columns stay whole; missing values are blank; text stays text.
+
+    Examples
+    --------
+    >>> format_column(pd.Series([66.912, 0.20713, 39.6712]), 4)
+    ['66.91', '0.21', '39.67']
     """
     if values.dtype.kind not in "iuf":
         return ["" if v is None or v is pd.NA or v != v else str(v) for v in values]
     numbers = values.to_numpy(dtype=float)
     if np.all(numbers[np.isfinite(numbers)] % 1 == 0):
         return ["" if np.isnan(v) else f"{v:.0f}" for v in numbers]
+    sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
+    largest, smallest = (int(np.floor(np.log10(size))) for size in (sizes.max(), sizes.min()))
+    if smallest >= -5 and largest <= 8 and largest - smallest <= WIDEST:
+        decimals = max(digits - 1 - largest, FEWEST - 1 - smallest, 0)
+        return ["" if np.isnan(v) else f"{v:.{decimals}f}" for v in numbers]
     texts = [_format_number(v, digits) for v in numbers]
     after = [len(text) - text.index(".") if "." in text else 0 for text in texts]
     return [text + " " * (max(after) - n) if text else "" for text, n in zip(texts, after, strict=True)]

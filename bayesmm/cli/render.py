@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -20,19 +22,38 @@ def show(sheet: Sheet, console: Console) -> None:
         facts.add_row(escape(label), escape(text))
     console.print(facts)
     for table in sheet.tables:
-        console.print(_table(table))
+        console.print(_table(table, console.width))
     for note in sheet.notes:
         console.print(escape(note))
 
 
-def _table(table: Table) -> RichTable:
+def _table(table: Table, width: int) -> RichTable:
     heads, rows = table.cells()
+    others = sum(max(len(row[i]) for row in [heads, *rows]) + 2 for i in range(1, len(heads)))
+    rows = [[broken(row[0], width - others - 2), *row[1:]] for row in rows]
     shown = RichTable(
         title=escape(table.title), title_justify="left", title_style="italic", box=None, header_style="bold"
     )
     numeric = [False, *(dtype.kind in "iuf" for dtype in table.frame.dtypes)]
-    for head, right in zip(heads, numeric, strict=True):
-        shown.add_column(escape(head), justify="right" if right else "left", no_wrap=right, overflow="fold")
+    for i, (head, right) in enumerate(zip(heads, numeric, strict=True)):
+        justify, whole = "right" if right else "left", right or i == 0
+        shown.add_column(escape(head), justify=justify, no_wrap=whole, overflow="fold")
     for row in rows:
         shown.add_row(*map(escape, row))
     return shown
+
+
+def broken(name: str, width: int) -> str:
+    """A name in lines of at most so many characters, broken after ``|``, ``:`` and spaces, never in a word.
+
+    Examples
+    --------
+    >>> broken("condition[treated]:time|school:class_sigma", 24)
+    'condition[treated]:time|\\nschool:class_sigma'
+    """
+    lines = [""]
+    for piece in re.split(r"(?<=[|: ])", name):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)

@@ -13,6 +13,7 @@ from bayesmm.design.identification import unidentified
 from bayesmm.design.naming import OBS, SAMPLE_DIMS, name_parameters, posterior_name
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
+from bayesmm.posterior.log_prior import log_prior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,7 +54,8 @@ def build_tree(
     Returns
     -------
     DataTree
-        With the groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data``.
+        With the groups ``posterior``, ``log_prior``, ``sample_stats``, ``observed_data`` and
+        ``constant_data``.
 
     Raises
     ------
@@ -84,8 +86,10 @@ def build_tree(
     used = {dim: labels[dim] for dims in wanted.values() for dim in dims}
     rows = {OBS: names.coords[OBS]}
     recorded = {name: (SAMPLE_DIMS, array) for name, array in (stats or {}).items()}
+    drawn = xr.Dataset(posterior, coords=sampled | used)
     found = {
-        "posterior": xr.Dataset(posterior, coords=sampled | used),
+        "posterior": drawn,
+        "log_prior": log_prior(model, drawn),
         "sample_stats": xr.Dataset(recorded, coords=sampled),
         "observed_data": xr.Dataset({names.response: (OBS, model.design.y)}, coords=rows),
         "constant_data": _constant_data(model.design, rows, labels),

@@ -16,6 +16,7 @@ from bayesmm.design.naming import name_parameters, posterior_name
 from bayesmm.errors import ModelError, near_matches
 from bayesmm.model import MixedModel
 from bayesmm.posterior.certificate import Certificate, certify
+from bayesmm.posterior.rounding import rounded
 from bayesmm.posterior.sheet import posterior_sheet, summed_up
 from bayesmm.predict import check_choice
 from bayesmm.sheet import Sheet
@@ -33,8 +34,8 @@ class Posterior:
     Attributes
     ----------
     data
-        DataTree with the groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data``; its
-        attributes say which bayesmm, formula, method and seed made it.
+        DataTree with the groups ``posterior``, ``log_prior``, ``sample_stats``, ``observed_data`` and
+        ``constant_data``; its attributes say which bayesmm, formula, method and seed made it.
     model
         The model; None if the posterior came from a file and the model wasn't given.
 
@@ -90,8 +91,9 @@ class Posterior:
             Whether to have the random effects too, if ``var_names`` doesn't say. Where their draws weren't
             kept they have a mean, sd and interval, but no diagnostics.
         **options
-            For ``arviz.summary``: ``ci_prob``, ``ci_kind``, ``kind``, ``round_to``, …; its defaults are
-            ``arviz.rcParams``.
+            For ``arviz.summary``: ``ci_prob``, ``ci_kind``, ``kind``, …; its defaults are ``arviz.rcParams``.
+            Numbers are rounded by the smallest Monte Carlo error among them unless ``round_to`` says
+            otherwise; ``round_to="none"`` gives all digits.
 
         Raises
         ------
@@ -100,10 +102,11 @@ class Posterior:
         """
         from arviz_stats import summary  # arviz itself would bring matplotlib along
 
-        table = summary(self.data, var_names=self._chosen(var_names, effects, options), **options)
+        given = {"round_to": "none"} | options
+        table = summary(self.data, var_names=self._chosen(var_names, effects, options), **given)
         if var_names is None and effects and "effect_summary" in self.data.children:
             table = pd.concat([table, summed_up(self.data["effect_summary"].dataset, table)])
-        return table
+        return table if "round_to" in options else rounded(table)
 
     def _chosen(
         self, var_names: str | list[str] | None, effects: bool, options: dict[str, Any]
@@ -253,6 +256,7 @@ class Posterior:
 
         log p(y_i | β, b, σ) = log N(y_i; x_i'β + z_i'b + offset_i, σ²/w_i) for each draw and row, under the
         response's name. It is conditional on the random effects, as :meth:`loo` with ``integrated=False``.
+        With it ``arviz.psense_summary`` can tell how much prior and likelihood each have to say.
 
         Raises
         ------

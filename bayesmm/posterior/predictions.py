@@ -185,7 +185,7 @@ def _thinned(data: xr.DataTree, thin: Any) -> xr.DataTree:
     groups = {}
     for name, node in data.children.items():
         dataset = node.to_dataset()
-        if not name.startswith(("prior", "log_prior")) and "draw" in dataset.dims:
+        if not name.startswith("prior") and "draw" in dataset.dims:
             groups[name] = dataset.isel(draw=slice(None, None, thin))
     return with_groups(data, groups)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bayesmm.posterior.certificate import Certificate
+from bayesmm.posterior.rounding import decimals_of
 from bayesmm.sheet import Sheet, Table
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def posterior_sheet(data: xr.DataTree, summary: pd.DataFrame, certificate: Certi
     return Sheet(
         title="Posterior of a linear mixed model",
         facts=tuple(_facts(data)),
-        tables=(Table("Parameters", _as_text(pd.DataFrame(summary))), _prior_table(data)),
+        tables=(Table("Parameters", summary, decimals=decimals_of(summary)), _prior_table(data)),
         notes=(certificate.verdict, *certificate.advice, *json.loads(data.attrs.get("unidentified", "[]"))),
     )
 
@@ -76,16 +77,6 @@ def _facts(data: xr.DataTree) -> list[tuple[str, str]]:
     if attributes["intercept_prior"] == "centred":
         facts.append(("Intercept", "its prior is on the centred intercept, at the means of X; reported raw"))
     return facts
-
-
-def _as_text(summary: pd.DataFrame) -> pd.DataFrame:
-    """Each number with its own digits: a row may be in thousands and the next a correlation."""
-    formats = {"ess": "{:.0f}", "r_hat": "{:.3f}", "mcse": "{:.2g}"}
-    shown = {}
-    for column in summary.columns:
-        pattern = next((text for start, text in formats.items() if str(column).startswith(start)), "{:.4g}")
-        shown[column] = [pattern.format(value) for value in summary[column]]
-    return pd.DataFrame(shown, index=summary.index)
 
 
 def _prior_table(data: xr.DataTree) -> Table:

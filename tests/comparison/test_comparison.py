@@ -3,11 +3,13 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 import bayesmm as bmm
 from bayesmm.comparison import compare
+from bayesmm.errors import ModelError
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +148,39 @@ def test_answers_for_different_models_are_refused(sleep):
         compare(posterior, posterior)
     with pytest.raises(bmm.ModelError, match="without its model"):
         compare(dataclasses.replace(posterior, model=None), other)
+
+
+def test_a_posterior_alone_is_compared_with_its_models_reml_estimate(sleep):
+    model, posterior = sleep
+    alone = compare(posterior)
+    assert alone.method == "REML"
+    pd.testing.assert_frame_equal(alone.table, compare(posterior, model.fit()).table)
+
+
+def test_a_posterior_without_its_model_can_not_be_compared_alone(sleep):
+    with pytest.raises(ModelError, match="loaded without its model"):
+        compare(dataclasses.replace(sleep[1], model=None))
+
+
+def test_agreement_within_a_wide_interval_is_said_to_be_that():
+    """An estimate of 3.2 beside a mean of 3.9 is within half a posterior sd, and not the same number."""
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(4), 6)
+    data = pd.DataFrame({"g": g, "y": 5 * rng.normal(size=4)[g] + 6 * rng.normal(size=24)})
+    comparison = compare(bmm.Model("y ~ 1 + (1 | g)", data).sample(random_seed=1, progressbar=False))
+    row = comparison.table.loc["1|g_sigma"]
+    assert abs(row["difference"]) < 0.5
+    assert row["mean"] > 1.2 * row["estimate"]
+    assert row["verdict"] == f"agree within a wide interval, {row['lower']:.3g} to {row['upper']:.3g}"
+    assert "3 of 3 parameters agree" in comparison.verdict
+
+
+def test_an_estimate_outside_the_interval_does_not_agree(sleep):
+    """A far tail makes the sd large and the difference small beside it; the interval is elsewhere."""
+    model, posterior = sleep
+    draws = 13 + 0.3 * np.random.default_rng(1).normal(size=(4, 1000))
+    draws[:, ::25] = -50.0
+    row = compare(with_draws(posterior, Days=draws), model.fit()).table.loc["Days"]
+    assert abs(row["difference"]) < 0.1
+    assert row["estimate"] < row["lower"]
+    assert not row["verdict"].startswith("agree")

@@ -42,7 +42,8 @@ def test_random_effects_are_close_to_the_conditional_modes(sleep_posterior):
 
 def test_the_tree_has_names_dims_and_labels(machines_posterior):
     data = machines_posterior.data
-    assert set(data.children) == {"posterior", "sample_stats", "observed_data", "constant_data"}
+    kept = {"posterior", "log_prior", "sample_stats", "observed_data", "constant_data"}
+    assert set(data.children) == kept
     posterior = data["posterior"]
     assert posterior["Machine"].dims == ("chain", "draw", "Machine_dim")
     assert posterior["Machine|Worker"].dims == ("chain", "draw", "Machine__expr_dim", "Worker__factor_dim")
@@ -163,3 +164,14 @@ def test_a_structure_in_which_some_columns_share_an_sd_has_no_posterior_and_says
     monkeypatch.setattr(scales, "name_parameters", lambda design: some)
     with pytest.raises(ModelError, match="only some columns share a standard deviation"):
         sample(model)
+
+
+def test_the_model_shows_the_options_of_its_sampler():
+    import inspect
+
+    from bayesmm import Model
+
+    ours = dict(inspect.signature(Model.sample).parameters)
+    theirs = dict(inspect.signature(sample).parameters)
+    del ours["self"], theirs["model"], theirs["likelihood"]
+    assert ours == theirs

@@ -130,3 +130,8 @@ def test_what_cannot_be_is_refused(make, message):
         make()
     assert caught.value.expected
     assert caught.value.advice
+
+
+def test_a_factors_prior_is_written_as_one_number_where_its_values_share_it():
+    assert str(Prior("Normal", mu=[0, 0], sigma=[34.39, 34.39])) == "Normal(mu=0, sigma=34.39)"
+    assert str(Prior("Normal", mu=0, sigma=[1.5, 2])) == "Normal(mu=0, sigma=[1.5, 2])"

@@ -1,0 +1,27 @@
+"""Tables on a terminal: long names break between their parts."""
+
+from io import StringIO
+
+import pandas as pd
+from rich.console import Console
+
+from bayesmm.cli.render import broken, show
+from bayesmm.sheet import Sheet, Table
+
+
+def test_names_break_after_bars_and_colons_and_never_in_a_word():
+    name = "condition:time|school:classroom_sigma"
+    for width in range(1, 50):
+        lines = broken(name, width).split("\n")
+        assert "".join(lines) == name
+        assert all(line[-1] in "|:" for line in lines[:-1])
+    assert broken("short", 3) == "short"
+
+
+def test_a_wide_table_on_a_narrow_terminal():
+    frame = pd.DataFrame({"mean": [1.5], "sd": [0.5]}, index=["condition:time|school:classroom_sigma"])
+    console = Console(width=40, file=StringIO(), record=True)
+    show(Sheet("A page", (), (Table("Parameters", frame),)), console)
+    text = console.export_text()
+    assert "condition:time|" in text
+    assert "classroom_sigma" in text
