@@ -241,6 +241,25 @@ ENTRIES = (
         sha256="1376ad9330171473fb8da325eeb5670fa78e7b0c24a89784ef3dd1ea441893cf",
     ),
     Dataset(
+        name="fhch2010",
+        description="Response times of 45 people to 300 words and 300 nonwords (crossed)",
+        source="Freeman, Heathcote, Chalmers and Hockley (2010), Item effects in recognition memory for "
+        "words, Journal of Memory and Language 62, 1–18; R package afex",
+        columns={
+            "id": "participant",
+            "task": "what the person did all along: naming (reading aloud) or lexdec (word or not?)",
+            "stimulus": "whether the item is a word or a nonword",
+            "density": "set of the item by how many words differ from it in one letter or sound, low or high",
+            "frequency": "set of the item by how often words occur, low or high",
+            "length": "number of letters: 4, 5 or 6",
+            "item": "the word or nonword",
+            "rt": "response time, in seconds",
+            "correct": "1 for a right answer, else 0; wrong answers of the naming task aren't among the data",
+        },
+        rows=13222,
+        sha256="4c07068e652e2b35edb5980f7107fd21af57065211906e6394be755cd12de4bd",
+    ),
+    Dataset(
         name="cbpp",
         description="New cases of contagious bovine pleuropneumonia in 15 herds of zebu cattle in Ethiopia",
         source="Lesnoff, Laval, Bonnet, Abdicho, Workalemahu, Kifle, Peyraud, Lancelot and Thiaucourt "

@@ -46,7 +46,7 @@ def test_every_file_has_an_entry_and_every_entry_a_file():
 
 
 def test_names_are_unique():
-    assert len(CATALOGUE) == len(ENTRIES) == 18
+    assert len(CATALOGUE) == len(ENTRIES) == 19
 
 
 def test_the_catalogue_is_read_only():
@@ -85,7 +85,7 @@ def test_texts_are_written(entry: Dataset):
         assert text.strip() == text != ""
         assert "\n" not in text
         assert not text.endswith(".")
-    assert re.search(r"R package (lme4|nlme|mlmRev)$", entry.source)
+    assert re.search(r"R package (lme4|nlme|mlmRev|afex)$", entry.source)
 
 
 # The frames
