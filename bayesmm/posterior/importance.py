@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -95,6 +96,14 @@ class Proposal:
         return np.logaddexp.reduce([np.log(c.share) + c.logpdf(psi) for c in self.components])
 
 
+class Source(Protocol):
+    """What points were drawn from: its log density is normalised."""
+
+    def logpdf(self, psi: np.ndarray) -> np.ndarray:
+        """(S, d) → (S,)."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluated:
     """Points at which the density is known, and the proposals that they were drawn from.
@@ -109,25 +118,31 @@ class Evaluated:
 
     psi: np.ndarray
     log_density: np.ndarray
-    sources: tuple[tuple[int, Proposal], ...]
+    sources: tuple[tuple[int, Source], ...]
+
+    def with_points(self, psi: np.ndarray, log_density: np.ndarray, source: Source) -> Evaluated:
+        """These points and others, (m, d) and (m,), drawn from a source."""
+        return Evaluated(
+            np.concatenate([self.psi, psi]),
+            np.concatenate([self.log_density, log_density]),
+            (*self.sources, (len(psi), source)),
+        )
 
     def with_draws(
         self, target: LogDensity, proposal: Proposal, size: int, rng: np.random.Generator
     ) -> Evaluated:
         """These points and new ones."""
         psi = proposal.draw(size, rng)
-        return Evaluated(
-            np.concatenate([self.psi, psi]),
-            np.concatenate([self.log_density, target(psi)]),
-            (*self.sources, (size, proposal)),
-        )
+        return self.with_points(psi, target(psi), proposal)
 
     def last(self, most: int) -> Evaluated:
-        """The latest stretches, as many as have at most so many points together, at least one."""
-        sizes = [size for size, _ in self.sources]
-        kept = next((i for i in range(len(sizes)) if sum(sizes[i:]) <= most), len(sizes) - 1)
-        start = sum(sizes[:kept])
-        return Evaluated(self.psi[start:], self.log_density[start:], self.sources[kept:])
+        """The latest points, at most so many."""
+        kept, room = [], most
+        for size, source in reversed(self.sources):
+            if room > 0:
+                kept.append((min(size, room), source))
+                room -= size
+        return Evaluated(self.psi[-most:], self.log_density[-most:], tuple(reversed(kept)))
 
     @cached_property
     def log_source(self) -> np.ndarray:
@@ -232,6 +247,25 @@ def adapt(
         bump = Component(BUMP_SHARE, mode, np.linalg.cholesky(covariance))
         found = found.with_draws(target, Proposal((replace(bump, share=1.0),)), size // 2, rng)
         proposal = _fit_bump(proposal, bump, found)
+    return _with_bumps(target, proposal, found, scale, rng, size)
+
+
+def refit(
+    target: LogDensity, found: Evaluated, rng: np.random.Generator, *, size: int
+) -> tuple[Proposal, Evaluated]:
+    """A proposal fitted to all points that were evaluated, with components where weights stay large."""
+    mean, scale = _moments(found.psi, truncated(found.log_weights))
+    return _with_bumps(target, Proposal.about(mean, np.linalg.cholesky(scale)), found, scale, rng, size)
+
+
+def _with_bumps(
+    target: LogDensity,
+    proposal: Proposal,
+    found: Evaluated,
+    scale: np.ndarray,
+    rng: np.random.Generator,
+    size: int,
+) -> tuple[Proposal, Evaluated]:
     for _ in range(MOST_BUMPS):
         log_ratio = found.log_density - proposal.logpdf(found.psi)
         if np.max(log_ratio) < log_mean_weight(found.log_weights)[0] + np.log(LARGE_WEIGHT):

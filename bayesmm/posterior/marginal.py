@@ -20,13 +20,17 @@ import numpy as np
 from bayesmm.posterior.certificate import weights_are_even
 from bayesmm.posterior.effects import Sink
 from bayesmm.posterior.importance import (
+    Evaluated,
     Metropolis,
     Proposal,
+    Source,
     adapt,
+    effective_share,
     effective_size,
     find_modes,
     log_mean_weight,
     pareto_k,
+    refit,
 )
 from bayesmm.posterior.progress import Progress
 from bayesmm.posterior.scales import ScaleParameters
@@ -36,13 +40,19 @@ from bayesmm.posterior.target import MarginalTarget
 if TYPE_CHECKING:
     import xarray as xr
 
-LEAST_EFFICIENCY = 0.1
-"""The least share of effective proposals."""
+LEAST_WORTH = 0.15
+"""What a kept draw has to be worth at least, in independent ones: the certificate asks for 0.1."""
+STUCK = 2.0
+"""Square roots of a chain's length that a largest weight may have."""
 DEAR = 5e5
 """Multiplications of one point from which points are to be saved."""
 WORTH = 0.6
 """What a draw should be worth, in independent ones: cheap proposals are thinned to reach it."""
 MOST_THINNED = 5
+PILOT, MOST_PILOTS = 10, 4
+"""What part of the draws a pilot takes, and how many there are at most."""
+KEPT = 0.8
+"""The part of the foretold share that a pilot must have, or another one follows."""
 SKIP = 25
 """Draws at the start of each chain that are left out."""
 CHUNK = 20_000_000
@@ -72,6 +82,8 @@ class MarginalDraws:
         The largest of them, in units of their mean.
     efficiency
         Effective draws of the weighted proposals, as a share of them.
+    share
+        Effective draws of the chains, as a share of the proposals.
     acceptance
         The share of proposals that were accepted.
     proposal
@@ -92,6 +104,7 @@ class MarginalDraws:
     khat: float
     largest_weight: float
     efficiency: float
+    share: float
     acceptance: float
     proposal: str
     rounds: int
@@ -115,33 +128,47 @@ class MarginalDraws:
 
     @property
     def trusted(self) -> bool:
-        """Whether the weights pass the gate: Pareto's k̂ or none far above the mean, and enough draws."""
-        even = weights_are_even(self.khat, self.largest_weight, self.stats["lp"].size)
-        return even and self.efficiency > LEAST_EFFICIENCY
+        """Whether the weights pass the gate: Pareto's k̂ or none far above the mean, and enough draws.
+
+        A chain stays at a weight w times the mean for some w steps, which cost it about w²/length of them.
+        """
+        chains, draws = self.stats["lp"].shape
+        even = weights_are_even(self.khat, self.largest_weight, chains * draws)
+        moves = self.largest_weight < STUCK * np.sqrt(draws * self.thin)
+        return even and moves and self.thin * self.share > LEAST_WORTH
 
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """The proposals at hand after adaptation."""
+    """The proposals at hand, and all points whose density has been evaluated for them.
+
+    ``share`` is how many independent draws each proposal is foretold to be worth.
+    """
 
     base: Proposal
     surrogate: Surrogate | None
+    share: float
+    found: Evaluated
     rounds: int
     thin: int
 
-    def and_safer(self) -> list[_Fitted]:
-        """These proposals, and what to try if their weights fail: more of the t mixture, then it alone."""
-        if self.surrogate is None:
-            return [self]
-        more = replace(self.surrogate, log_floor=self.surrogate.log_floor + np.log(4.0))
-        return [self, replace(self, surrogate=more), replace(self, surrogate=None)]
+    @classmethod
+    def to(cls, base: Proposal, found: Evaluated, *, rounds: int, dear: bool) -> _Fitted:
+        """With the surrogate that the points give."""
+        surrogate, share = fit_surrogate(base, found)
+        thin = 1 if dear else int(np.clip(np.ceil(WORTH / share), 1, MOST_THINNED))
+        return cls(base, surrogate, share, found, rounds, thin)
 
-    def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
-        """(size, d) draws, their log density (size,), and the relative error of its constant."""
+    def refitted(self, target: MarginalTarget, rng: np.random.Generator) -> _Fitted:
+        """Fitted again, to all points that there are by now."""
+        base, found = refit(target, self.found, rng, size=_round_size(target))
+        return _Fitted.to(base, found, rounds=self.rounds + 1, dear=_dear(target))
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, Source, float]:
+        """(size, d) draws, their density, and the relative error of its constant."""
         if self.surrogate is not None:
             return self.surrogate.draw(size, rng)
-        psi = self.base.draw(size, rng)
-        return psi, self.base.logpdf(psi), 0.0
+        return self.base.draw(size, rng), self.base, 0.0
 
 
 def run_marginal(
@@ -181,13 +208,21 @@ def run_marginal(
         stage("mode")
         progress.say("adaptation")
         fitted = _fit_proposals(target, modes, rng)
+        if _dear(target):
+            fitted = _piloted(target, fitted, rng, size=chains * (draws + SKIP) // PILOT)
         stage("adaptation")
         progress.say("draws")
-        for proposals in fitted.and_safer():
-            progress.restart()
-            drawn = _draw(target, proposals, sink(), (chains, draws), rng, seconds, progress)
+        drawn, found = _draw(target, fitted, sink(), (chains, draws), rng, seconds, progress)
+        for safer in (
+            False,
+            True,
+        ):  # what has failed knows best where weights are large; the t mixture is wider
             if drawn.trusted:
                 break
+            progress.restart()
+            fitted = replace(fitted, found=found).refitted(target, rng)
+            proposals = replace(fitted, surrogate=None) if safer else fitted
+            drawn, found = _draw(target, proposals, sink(), (chains, draws), rng, seconds, progress)
     stage("draws")
     return drawn
 
@@ -196,16 +231,37 @@ def _dear(target: MarginalTarget) -> bool:
     return target.integrated.likelihood.layout.flops > DEAR
 
 
+def _round_size(target: MarginalTarget) -> int:
+    """Points of a round of adaptation."""
+    if _dear(target):
+        return 60 + 20 * target.size
+    return 1000 if target.coefficients is None else 2500
+
+
 def _fit_proposals(
     target: MarginalTarget, modes: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
 ) -> _Fitted:
     """Adapt the t mixture, and fit a surrogate to all the points that it took."""
-    dear = _dear(target)
-    rounds, size = (2, 60 + 20 * target.size) if dear else (3, 1000 if target.coefficients is None else 2500)
-    base, found = adapt(target, modes, rng, rounds=rounds, size=size)
-    surrogate, share = fit_surrogate(base, found)
-    thin = 1 if dear else int(np.clip(np.ceil(WORTH / share), 1, MOST_THINNED))
-    return _Fitted(base, surrogate, rounds, thin)
+    rounds = 2 if _dear(target) else 3
+    base, found = adapt(target, modes, rng, rounds=rounds, size=_round_size(target))
+    return _Fitted.to(base, found, rounds=rounds, dear=_dear(target))
+
+
+def _piloted(target: MarginalTarget, fitted: _Fitted, rng: np.random.Generator, *, size: int) -> _Fitted:
+    """Proposals that hold on points that they weren't fitted to: refitted to a few more, until they do.
+
+    Few points of adaptation don't reach where a proposal's weights are largest, and so promise too much. A
+    pilot costs a ``PILOT``th of the draws; draws that fail and are made again cost all of them.
+    """
+    for _ in range(MOST_PILOTS):
+        psi, source, _ = fitted.draw(size, rng)
+        density = target(psi)
+        log_weights = density - source.logpdf(psi)
+        held = effective_share(log_weights, np.zeros(size)) > KEPT * fitted.share
+        fitted = replace(fitted, found=fitted.found.with_points(psi, density, source)).refitted(target, rng)
+        if held:
+            break
+    return fitted
 
 
 def _draw(
@@ -216,12 +272,13 @@ def _draw(
     rng: np.random.Generator,
     seconds: dict[str, float],
     progress: Progress,
-) -> MarginalDraws:
-    """Propose, evaluate and accept, a stretch of time after the other, all chains at once."""
+) -> tuple[MarginalDraws, Evaluated]:
+    """Propose, evaluate and accept, a stretch of time after the other, all chains at once; and the points."""
     (chains, draws), thin = shape, fitted.thin
     length, design = (draws + SKIP) * thin, target.scales.model.design
-    psi, log_q, constant_error = fitted.draw(chains * length, rng)
-    psi, log_q = psi.reshape(chains, length, -1), log_q.reshape(chains, length)
+    psi, source, constant_error = fitted.draw(chains * length, rng)
+    log_q = source.logpdf(psi).reshape(chains, length)
+    psi = psi.reshape(chains, length, -1)
     walk = Metropolis(np.log(rng.random((chains, length))))
     density, states = np.empty((chains, length)), np.empty((chains, length), dtype=np.int64)
     beta = np.empty((chains, length, design.p))
@@ -244,7 +301,8 @@ def _draw(
     accepted = states[:, SKIP * thin :] == np.arange(SKIP * thin, length)
     names = target.scales.names
     evidence, evidence_se = log_mean_weight(log_weights.ravel())
-    return MarginalDraws(
+    found = fitted.found.with_points(psi.reshape(chains * length, -1), density.ravel(), source)
+    drawn = MarginalDraws(
         values=named_draws(target.scales, psi[chain, kept], beta[chain, kept]) | sink.values(names),
         groups=sink.groups(names),
         stats={
@@ -257,12 +315,14 @@ def _draw(
         khat=pareto_k(log_weights.ravel()),
         largest_weight=float(np.exp(log_weights.max() - evidence)),
         efficiency=effective_size(log_weights.ravel()) / log_weights.size,
+        share=effective_share(log_weights.ravel(), np.zeros(log_weights.size)),
         acceptance=float(accepted.mean()),
         proposal="t mixture" if fitted.surrogate is None else "polynomial surrogate and t mixture",
         rounds=fitted.rounds,
         thin=thin,
         seconds=seconds,
     )
+    return drawn, found
 
 
 def named_draws(scales: ScaleParameters, psi: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:

@@ -33,7 +33,7 @@ FLOORS = (0.25, 1.0)
 POINTS_A_COEFFICIENT = 3
 DEEP = 25.0
 """Points more than this below the highest log density say nothing about where the mass is."""
-MOST_COEFFICIENTS = 150
+MOST_COEFFICIENTS = 350
 FOLDS = 2
 MOST_POINTS = 2000
 """Points that are fitted, the latest: they come from the best proposals."""
@@ -69,16 +69,16 @@ class Surrogate:
         """(S,) log h/t from g and log t."""
         return np.logaddexp(np.minimum(g - log_t, self.log_cap), self.log_floor)
 
-    def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, Normalised, float]:
         """Independent draws.
 
         Returns
         -------
-        psi, log_density, error
-            (size, d) draws; (size,) their log density h/∫h; the relative standard error of ∫h.
+        psi, source, error
+            (size, d) draws; h/∫h; the relative standard error of ∫h.
         """
         log_envelope = float(np.logaddexp(self.log_cap, self.log_floor))
-        kept, log_h, ratios, found = [], [], [], 0
+        kept, ratios, found = [], [], 0
         batch = 2 * size
         while found < size:
             psi = self.base.draw(batch, rng)
@@ -86,15 +86,27 @@ class Surrogate:
             log_ratio = self.log_ratio(psi, log_t)
             take = np.log(rng.random(batch)) < log_ratio - log_envelope
             kept.append(psi[take])
-            log_h.append((log_t + log_ratio)[take])
             ratios.append(np.exp(log_ratio - log_envelope))
             found += int(take.sum())
             batch = int(1.2 * max(size - found, 100) / max(take.mean(), 0.01))
         ratio = np.concatenate(ratios)
         constant = float(ratio.mean())
         error = float(ratio.std(ddof=1) / np.sqrt(len(ratio)) / constant)
-        log_density = np.concatenate(log_h)[:size] - np.log(constant) - log_envelope
-        return np.concatenate(kept)[:size], log_density, error
+        source = Normalised(self, float(np.log(constant) + log_envelope))
+        return np.concatenate(kept)[:size], source, error
+
+
+@dataclass(frozen=True, eq=False)
+class Normalised:
+    """h with the logarithm of its constant, ∫h."""
+
+    surrogate: Surrogate
+    log_constant: float
+
+    def logpdf(self, psi: np.ndarray) -> np.ndarray:
+        """(S,) log h/∫h."""
+        log_t = self.surrogate.base.logpdf(psi)
+        return log_t + self.surrogate.log_ratio(psi, log_t) - self.log_constant
 
 
 def fit_surrogate(base: Proposal, found: Evaluated) -> tuple[Surrogate | None, float]:
