@@ -375,6 +375,7 @@ class Estimate:
             criterion=self.criterion,
             npar=self.npar,
             varcorr=self.varcorr,
+            sdcor_se=self.sdcor_se,
             beta=self.beta,
             se=self.se,
             prob=prob,

@@ -20,6 +20,7 @@ def estimate_sheet(
     criterion: float,
     npar: int,
     varcorr: pd.DataFrame,
+    sdcor_se: pd.Series,
     beta: pd.Series,
     se: pd.Series,
     prob: float,
@@ -40,8 +41,23 @@ def estimate_sheet(
             Table("Random effects", _variance_table(varcorr)),
             Table("Fixed effects", _fixed_table(beta, se, prob)),
         ),
-        notes=(certificate.verdict, *certificate.singular_directions, *unidentified(design)),
+        notes=(
+            certificate.verdict,
+            *certificate.singular_directions,
+            *unidentified(design),
+            *_beyond_their_estimates(varcorr, sdcor_se),
+        ),
     )
+
+
+def _beyond_their_estimates(varcorr: pd.DataFrame, sdcor_se: pd.Series) -> list[str]:
+    """Standard deviations whose Wald standard errors are larger than they are, which says little of them."""
+    return [
+        f"The standard error of the sd of {row.group}: {row.term1}, {se:.3g}, is beyond the estimate, "
+        f"{row.sdcor:.3g}: a Wald interval says nothing here; profile() does."
+        for row, se in zip(varcorr.itertuples(), sdcor_se, strict=True)
+        if row.term1 is not None and row.term2 is None and se > row.sdcor
+    ]
 
 
 def _variance_table(varcorr: pd.DataFrame) -> pd.DataFrame:

@@ -304,3 +304,16 @@ def test_a_response_that_the_groups_explain_exactly_is_not_certified():
     except bmm.DataError:
         return
     assert not fit.certificate.ok
+
+
+def test_a_standard_error_beyond_its_standard_deviation_is_marked():
+    rng = np.random.default_rng(12)
+    g = np.repeat(np.arange(5), 6)
+    frame = pd.DataFrame({"g": g, "y": rng.normal(size=30)})
+    frame["y"] += 0.25 * np.repeat(rng.normal(size=5), 6)
+    estimate = bmm.Model("y ~ 1 + (1 | g)", frame).fit()
+    sd, se = estimate.varcorr["sdcor"].iloc[0], estimate.sdcor_se.iloc[0]
+    assert 0 < sd < se
+    said = f"The standard error of the sd of g: Intercept, {se:.3g}, is beyond the estimate, {sd:.3g}"
+    assert said in str(estimate)
+    assert "beyond" not in str(bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff")).fit())
