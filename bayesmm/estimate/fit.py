@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from bayesmm.design.identification import check_identified
-from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import certify
 from bayesmm.estimate.estimate import Estimate
 from bayesmm.estimate.optimise import minimise
-from bayesmm.likelihood import MarginalLikelihood, one_thread
+from bayesmm.likelihood import MarginalLikelihood, checked_reml, one_thread
 from bayesmm.model import MixedModel
 
 
@@ -32,14 +29,11 @@ def fit(model: MixedModel, *, reml: bool = True, likelihood: MarginalLikelihood 
     DataError
         If a term has as many random effects as there are rows.
     """
-    if not isinstance(reml, bool | np.bool_):
-        raise ModelError(
-            f"reml is {reml!r}", expected="True or False", advice="reml=False for ML, reml=True for REML"
-        )
+    reml = checked_reml(reml)
     check_identified(model.design)
     likelihood = likelihood or MarginalLikelihood(model.design)
     with one_thread():
         optimum = minimise(likelihood, reml=reml)
         solution = likelihood.solution(optimum.phi, reml=reml)
         certificate = certify(optimum, model.design, likelihood.factors(optimum.phi), solution.factors)
-    return Estimate(model, bool(reml), certificate, likelihood, optimum, solution)
+    return Estimate(model, reml, certificate, likelihood, optimum, solution)

@@ -7,7 +7,7 @@ from bayesmm.likelihood.given import GivenCoefficients, without_given
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 from bayesmm.likelihood.layout import Layout, layout_of
 from bayesmm.likelihood.leave_out import LeaveOut
-from bayesmm.likelihood.marginal import MarginalLikelihood, Solution
+from bayesmm.likelihood.marginal import MarginalLikelihood, Solution, checked_reml
 from bayesmm.likelihood.threads import one_thread
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "LeaveOut",
     "MarginalLikelihood",
     "Solution",
+    "checked_reml",
     "describe_blocks",
     "explains_exactly",
     "layout_of",

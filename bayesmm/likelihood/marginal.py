@@ -372,7 +372,7 @@ class MarginalLikelihood:
         )
 
     def _degrees(self, reml: bool) -> int:
-        return self.cross.n - self.cross.p if reml else self.cross.n
+        return self.cross.n - self.cross.p if checked_reml(reml) else self.cross.n
 
     def _criterion(self, f: Factorization, reml: bool) -> float:
         return float(self._value(f.log_det_M, f.log_det_C, f.r2, reml))
@@ -385,6 +385,21 @@ class MarginalLikelihood:
         value = log_det_M + m * (1.0 + np.log(2.0 * np.pi * r2 / m))
         value = value + 2.0 * m * np.log(coordinates.scale) - coordinates.sum_log_weights
         return value + log_det_C + 2.0 * coordinates.log_det_R if reml else value
+
+
+def checked_reml(reml: object) -> bool:
+    """Whether the restricted likelihood is meant: True, or False for ML, and nothing else.
+
+    Raises
+    ------
+    ModelError
+        If it is neither.
+    """
+    if not isinstance(reml, bool | np.bool_):
+        raise ModelError(
+            f"reml is {reml!r}", expected="True or False", advice="reml=False for ML, reml=True for REML"
+        )
+    return bool(reml)
 
 
 def _covariance_slope(gradient: np.ndarray, lam: np.ndarray) -> np.ndarray:

@@ -66,3 +66,20 @@ def test_sigma_is_one_number_for_each_point(wrong: object):
     for call in (integrated.log_densities, LeaveOut(integrated).log_densities):
         with pytest.raises(ModelError, match=r"Expected: \(2,\), one number for each point"):
             call(phi, wrong)
+
+
+@pytest.mark.parametrize("reml", ["ML", "no", 0, 1, None])
+def test_reml_is_true_or_false_wherever_it_goes(reml: object):
+    likelihood = MarginalLikelihood(design("one intercept"))
+    phi = likelihood.start
+    for call, at in (
+        (likelihood.criterion, phi),
+        (likelihood.criteria, phi[None]),
+        (likelihood.criterion_and_gradient, phi),
+        (likelihood.relative_sigma, phi),
+        (likelihood.with_curvature, phi),
+        (likelihood.covariance_slopes, phi),
+        (likelihood.solution, phi),
+    ):
+        with pytest.raises(ModelError, match="Expected: True or False"):
+            call(at, reml=reml)
