@@ -281,3 +281,14 @@ def test_it_wants_a_model():
 def test_a_method_that_there_is_not_is_refused():
     with pytest.raises(bmm.ModelError, match="method is 'gibbs'"):
         bmm.verify(model_of(*INTERCEPTS), method="gibbs")
+
+
+def test_priors_that_are_not_normal_are_sampled_rightly_too():
+    """A Student and a bounded prior: the coefficients' ranks are uniform with those of all else."""
+    priors = PRIORS | {
+        "Intercept": bmm.Prior("StudentT", nu=4, mu=0, sigma=1),
+        "x": bmm.Prior("HalfNormal", sigma=0.5),
+    }
+    found = bmm.verify(model_of("y ~ x + (1 | g)", {"priors": priors}), 60, random_seed=17)
+    assert found.ok, str(found)
+    assert found.methods.get("marginal", 0) > 50
