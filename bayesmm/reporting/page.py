@@ -37,6 +37,8 @@ class Report:
         Its title.
     fingerprint
         SHA-256 of the columns that the model uses, as the page has it.
+    paper
+        The paragraph for a paper, with which the page ends.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class Report:
     html: str
     title: str
     fingerprint: str
+    paper: str
 
     def save(self, path: str | Path) -> Path:
         """Write the page, replacing what was at ``path``; give its path.
@@ -131,6 +134,7 @@ def report(
     given = _given(model, estimate, posterior, comparison)
     model, estimate, posterior = given.model, given.estimate, given.posterior
     title = title or str(model.formula)
+    paper = in_a_paper(estimate, posterior)
     page = _rendered(
         title=title,
         question=question or question_of(model.design),
@@ -146,9 +150,9 @@ def report(
         versions=recipe.versions(posterior),
         prior_table=None if posterior is None else recipe.prior_table(model),
         code=recipe.code_of(model, estimate, posterior),
-        paper=in_a_paper(estimate, posterior),
+        paper=paper,
     )
-    made = Report(page, title, recipe.fingerprint(model.design))
+    made = Report(page, title, recipe.fingerprint(model.design), paper)
     if path is not None:
         made.save(path)
     return made

@@ -41,11 +41,12 @@ def time_ours(case: Case, repeat: int) -> dict[str, float]:
     data = case.data()
     calls = []
     for _ in range(repeat):
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), time.process_time()
         model = bmm.Model(case.formula, data)
         built = time.perf_counter()
         estimate = model.fit(reml=case.reml)
-        calls.append((time.perf_counter() - start, time.perf_counter() - built))
+        ended = time.perf_counter()
+        calls.append((ended - start, ended - built, time.process_time() - spent))
     later = calls[1:] or calls
     likelihood = model.likelihood
     phi = likelihood.internal(estimate.theta)
@@ -53,8 +54,9 @@ def time_ours(case: Case, repeat: int) -> dict[str, float]:
     gradient = _median(lambda: likelihood.criterion_and_gradient(phi, reml=case.reml))
     return {
         "first": calls[0][0],
-        "seconds": statistics.median(call for call, _ in later),
-        "fit": statistics.median(fit for _, fit in later),
+        "seconds": statistics.median(call for call, _, _ in later),
+        "fit": statistics.median(fit for _, fit, _ in later),
+        "cpu": statistics.median(cpu for *_, cpu in later),
         "value_ms": 1e3 * value,
         "gradient_ms": 1e3 * gradient,
         "criterion": estimate.criterion,
@@ -70,13 +72,15 @@ def time_statsmodels(case: Case, repeat: int) -> dict[str, float]:
     data = case.data()
     fixed, bar = case.formula.split(" + (")
     columns, group = bar.rstrip(")").split(" | ")
-    calls = []
+    calls, cpu = [], []
     for _ in range(repeat):
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), time.process_time()
         model = smf.mixedlm(fixed, data, groups=data[group], re_formula=f"~{columns}")
         fit = model.fit(reml=case.reml)
         calls.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(calls[1:] or calls), "criterion": -2 * float(fit.llf)}
+        cpu.append(time.process_time() - spent)
+    seconds, spent = (statistics.median(each[1:] or each) for each in (calls, cpu))
+    return {"seconds": seconds, "cpu": spent, "criterion": -2 * float(fit.llf)}
 
 
 def time_lmer(case: Case, repeat: int) -> dict[str, float] | None:
@@ -91,14 +95,19 @@ def time_lmer(case: Case, repeat: int) -> dict[str, float] | None:
             if (!requireNamespace("lme4", quietly = TRUE)) quit(status = 3)
             d <- read.csv("{table}")
             for (f in c({factors})) d[[f]] <- factor(d[[f]])
-            s <- numeric({repeat})
-            for (i in seq_len({repeat})) s[i] <- system.time(
-                m <- suppressWarnings(suppressMessages(
-                    lme4::lmer({case.formula}, d, REML = {str(case.reml).upper()})))
-            )[["elapsed"]]
+            s <- cpu <- numeric({repeat})
+            for (i in seq_len({repeat})) {{
+                spent <- system.time(
+                    m <- suppressWarnings(suppressMessages(
+                        lme4::lmer({case.formula}, d, REML = {str(case.reml).upper()}))))
+                s[i] <- spent[["elapsed"]]
+                cpu[i] <- spent[["user.self"]] + spent[["sys.self"]]
+            }}
             g <- gc()
-            cat(sprintf('{{"seconds": %g, "criterion": %.15g, "memory_mb": %g}}',
-                median(if ({repeat} > 1) s[-1] else s), -2 * as.numeric(logLik(m)), sum(g[, 6])))
+            later <- if ({repeat} > 1) -1 else 1
+            cat(sprintf('{{"seconds": %g, "cpu": %g, "criterion": %.15g, "memory_mb": %g, "lme4": "%s"}}',
+                median(s[later]), median(cpu[later]), -2 * as.numeric(logLik(m)), sum(g[, 6]),
+                packageVersion("lme4")))
         """
         done = subprocess.run(["Rscript", "-e", script], capture_output=True, text=True)
     return json.loads(done.stdout) if done.returncode == 0 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import pkgutil
 import re
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 
 import bayesmm as bmm
 from bayesmm.design.functions import CONSTANTS, FUNCTIONS
+from tests.benchmarks.cases import CASES
+from tests.benchmarks.first_page import MODELS
+from tests.reference_models import NAMES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -206,6 +210,19 @@ def test_every_verdict_has_a_place_on_the_page_of_what_is_wrong():
     assert len(verdicts()) >= 12
     for words in verdicts():
         assert words.split(" (it is")[0].rstrip("., ") in headings, words
+
+
+def test_the_speeds_on_the_first_page_are_a_record_of_its_command():
+    """Which says when and where they were measured; and the page names the command."""
+    record = json.loads((DOCS / "speed.json").read_text(encoding="utf-8"))
+    assert set(record) == {"date", "machine", "versions", "models"}
+    assert list(record["models"]) == list(MODELS)
+    assert set(MODELS.values()) <= set(NAMES)
+    for name, row in record["models"].items():
+        assert row["formula"] == CASES[name].formula
+        assert row["fit"]["bayesmm"] > 0
+        assert row["draws"]["bayesmm"]["ess"] > 0
+    assert "python -m tests.benchmarks.first_page" in (DOCS / "index.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_formulas_lists_every_function_and_constant():

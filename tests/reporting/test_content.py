@@ -91,6 +91,7 @@ def test_replicated_statistics_are_those_of_the_posteriors_own_replicates():
     close(shown["sd"]["share ≥"], np.mean(replicates.std(axis=1, ddof=1) >= y.std(ddof=1)))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_data_are_described_as_they_are():
     data = bmm.load_data("sleepstudy")
     data = data.drop(index=[5, 6, 7])
@@ -174,6 +175,7 @@ def test_the_fingerprint_is_the_documented_digest_and_sees_every_change():
     assert len(found) == 5
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_code_on_the_page_makes_the_page_again(tmp_path, monkeypatch):
     data = bmm.load_data("sleepstudy")
     model = bmm.Model(
@@ -232,6 +234,7 @@ def odd() -> pd.DataFrame:
     return data
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
 def test_the_code_names_weights_offset_and_what_the_formula_uses(odd, convert, tmp_path, monkeypatch):
     model = bmm.Model(
@@ -292,6 +295,7 @@ def text_of_code(page: str) -> str:
     return "".join(code.itertext())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_code_says_what_it_cannot_know_and_pictures_say_what_is_level():
     data = bmm.load_data("sleepstudy")
     model = bmm.Model("Reaction ~ Days + (1 | Subject)", data, weights=np.linspace(1, 2, 180))
@@ -305,6 +309,7 @@ def test_code_says_what_it_cannot_know_and_pictures_say_what_is_level():
     assert any(f"All lines have the slope {slope:.2f}; they differ in height" in alt for alt in said)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_summed_up_effects_leave_the_replicates_out():
     model = fit_of("sleep").model
     posterior = model.sample(draws=200, chains=2, random_seed=1, progressbar=False, effects="summary")

@@ -6,12 +6,13 @@ import pytest
 import bayesmm as bmm
 from bayesmm.reporting.in_a_paper import in_a_paper
 from tests.fits import fit_of, posterior_of
-from tests.reporting.html_page import every, text_of, tree_of
+from tests.reporting.html_page import every, page_of, text_of, tree_of
 
 
 def test_the_page_ends_with_it():
     (quoted,) = every(tree_of("sleep", bayes=True), "blockquote")
     assert text_of(quoted) == " ".join(in_a_paper(fit_of("sleep"), posterior_of("sleep")).split())
+    assert page_of("sleep", bayes=True).paper == in_a_paper(fit_of("sleep"), posterior_of("sleep"))
     *_, last = every(tree_of("sleep", bayes=True), "section")
     assert quoted in list(last)
 

@@ -147,6 +147,7 @@ def test_thousands_of_groups_are_reported_soon_and_on_a_small_page():
     parsed(page.html)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_saving_gives_the_path_and_bad_places_an_error(tmp_path):
     estimate = fit_of("dyestuff")
     path = tmp_path / "page.html"
@@ -159,6 +160,7 @@ def test_saving_gives_the_path_and_bad_places_an_error(tmp_path):
         page.save(tmp_path)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_of_another_model_is_refused():
     sleep, dyestuff = fit_of("sleep"), fit_of("dyestuff")
     with pytest.raises(bmm.ModelError, match="of another model"):
@@ -172,14 +174,15 @@ def test_what_is_of_another_model_is_refused():
     with pytest.raises(bmm.ModelError, match="of another estimate"):
         bmm.report(sleep.model, other, posterior_of("sleep"), comparison)
     alone = bmm.report(sleep.model, sleep, comparison=comparison)
-    assert alone.html == page_of("sleep", bayes=True).html
+    assert alone.html == bmm.report(sleep.model, sleep, posterior_of("sleep")).html
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("given", ["estimate", "posterior", "model"])
 def test_one_answer_is_enough(given):
     estimate, posterior = fit_of("dyestuff"), posterior_of("dyestuff")
     first = {"estimate": estimate, "posterior": posterior, "model": estimate.model}[given]
-    wanted = page_of("dyestuff", bayes=given == "posterior").html
+    wanted = bmm.report(estimate.model, estimate, posterior if given == "posterior" else None).html
     assert bmm.report(first).html == wanted
     with pytest.raises(bmm.ModelError, match="without its model"):
         bmm.report(bmm.Posterior(posterior.data))
