@@ -82,14 +82,15 @@ def table(record: dict[str, Any]) -> pd.DataFrame:
         row = record["models"][case]
         ours, theirs = fitted(reference, "ML"), lme4(reference, "ML")
         apart = (ours.beta[theirs.beta.index] - theirs.beta) / theirs.se
-        levels = ", ".join(f"{count:,} {name}" for name, count in row["levels"].items())
-        cells = {("ML fit, s", name): row["fit"].get(name) for name in ("bayesmm", "lme4", "statsmodels")}
+        cells = {("size", "rows"): row["rows"], ("size", "levels"): sum(row["levels"].values())}
+        for name in ("bayesmm", "lme4", "statsmodels"):
+            cells["ML fit, s", name] = row["fit"].get(name)
         cells["from lme4", "deviance"] = ours.criterion - theirs.criterion
         cells["from lme4", "β, in se"] = float(apart.abs().max())
         for name in ("bayesmm", "Bambi"):
             timed = row["draws"].get(name)
-            cells["effective draws a s", name] = timed and timed["ess"] / timed["seconds"]
-        rows[f"{row['formula']}: {row['rows']:,} rows, {levels}"] = cells
+            cells["effective draws/s", name] = timed and timed["ess"] / timed["seconds"]
+        rows[case] = cells
     return pd.DataFrame(rows, dtype=float).T
 
 
