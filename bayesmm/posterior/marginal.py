@@ -40,6 +40,8 @@ from bayesmm.posterior.target import MarginalTarget
 if TYPE_CHECKING:
     import xarray as xr
 
+LEAST_EFFICIENCY = 0.1
+"""The least share of effective proposals."""
 LEAST_WORTH = 0.15
 """What a kept draw has to be worth at least, in independent ones: the certificate asks for 0.1."""
 STUCK = 2.0
@@ -48,7 +50,8 @@ DEAR = 5e5
 """Multiplications of one point from which points are to be saved."""
 WORTH = 0.6
 """What a draw should be worth, in independent ones: cheap proposals are thinned to reach it."""
-MOST_THINNED = 5
+MOST_THINNED, MOST_RETHINNED = 5, 20
+"""Proposals for each draw at most: before draws have shown what a proposal is worth, and after."""
 PILOT, MOST_PILOTS = 10, 4
 """What part of the draws a pilot takes, and how many there are at most."""
 KEPT = 0.8
@@ -135,7 +138,12 @@ class MarginalDraws:
         chains, draws = self.stats["lp"].shape
         even = weights_are_even(self.khat, self.largest_weight, chains * draws)
         moves = self.largest_weight < STUCK * np.sqrt(draws * self.thin)
-        return even and moves and self.thin * self.share > LEAST_WORTH
+        return even and moves and self.efficiency > LEAST_EFFICIENCY and self.worth > LEAST_WORTH
+
+    @property
+    def worth(self) -> float:
+        """How many independent draws a kept one is worth, by the weights."""
+        return self.thin * self.share
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,16 +221,19 @@ def run_marginal(
         stage("adaptation")
         progress.say("draws")
         drawn, found = _draw(target, fitted, sink(), (chains, draws), rng, seconds, progress)
-        for safer in (
-            False,
-            True,
-        ):  # what has failed knows best where weights are large; the t mixture is wider
-            if drawn.trusted:
-                break
-            progress.restart()
+        if not drawn.trusted or not (_dear(target) or drawn.worth > WORTH / 2):
+            # What has failed knows best where weights are large, and what a proposal is worth.
             fitted = replace(fitted, found=found).refitted(target, rng)
-            proposals = replace(fitted, surrogate=None) if safer else fitted
-            drawn, found = _draw(target, proposals, sink(), (chains, draws), rng, seconds, progress)
+            if not _dear(target):
+                more = int(np.clip(np.ceil(WORTH / max(drawn.share, 1e-3)), fitted.thin, MOST_RETHINNED))
+                fitted = replace(fitted, thin=more)
+            progress.restart()
+            drawn, found = _draw(target, fitted, sink(), (chains, draws), rng, seconds, progress)
+        if not drawn.trusted:  # the t mixture alone has wider tails than a surrogate
+            again = replace(fitted, found=found).refitted(target, rng)
+            fitted = replace(again, surrogate=None, thin=fitted.thin)
+            progress.restart()
+            drawn, found = _draw(target, fitted, sink(), (chains, draws), rng, seconds, progress)
     stage("draws")
     return drawn
 

@@ -1,5 +1,7 @@
 """The marginal sampler against NUTS, quadrature, dense algebra and itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -9,7 +11,9 @@ from bayesmm.errors import ModelError
 from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior import sample
+from bayesmm.posterior.effects import KeptEffects
 from bayesmm.posterior.importance import Metropolis, Proposal, log_mean_weight, pareto_k
+from bayesmm.posterior.marginal import run_marginal
 from bayesmm.posterior.scales import ScaleParameters, normal_prior
 from bayesmm.posterior.target import MarginalTarget
 from bayesmm.priors import Prior
@@ -284,3 +288,33 @@ def test_log_mean_weight_and_its_error():
     estimates, errors = np.array(values).T
     assert estimates.mean() == pytest.approx(0.125, abs=0.01)
     assert estimates.std() == pytest.approx(errors.mean(), rel=0.2)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_draws_that_proposals_promised_too_much_for_are_made_again(seed: int):
+    """Six workers and heavy tails: the first proposals are worth a third of what they promise."""
+    priors = {
+        "Machine": Prior("Cauchy", alpha=0, beta=5),
+        "Intercept": Prior("StudentT", nu=3, mu=50, sigma=10),
+    }
+    model = MixedModel("score ~ Machine + (Machine | Worker)", load_data("Machines"), priors=priors)
+    post = sample(model, random_seed=seed, progressbar=False)
+    assert post.method == "marginal"
+    assert post.certificate.ok, post.certificate
+
+
+def test_a_chain_that_would_stay_at_one_weight_is_not_trusted():
+    model = model_of("Yield ~ 1 + (1 | Batch)", "Dyestuff")
+    drawn = run_marginal(
+        MarginalTarget(model, MarginalLikelihood(model.design), 1),
+        draws=400,
+        chains=2,
+        seed=1,
+        sink=lambda: KeptEffects(model.design.terms, 2, 400),
+        progressbar=False,
+    )
+    assert drawn.trusted
+    length = 400 * drawn.thin
+    assert replace(drawn, largest_weight=1.9 * length**0.5).trusted
+    assert not replace(drawn, largest_weight=2.1 * length**0.5).trusted
+    assert not replace(drawn, share=0.1 / drawn.thin).trusted
