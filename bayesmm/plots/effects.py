@@ -82,8 +82,11 @@ def plot_effects(
     parts = [_Part.of(given, name, columns, sort_by, prob) for name in groups]
     count = sum(len(part.columns) for part in parts)
     both = given.estimate is not None and given.posterior is not None
-    height = max(_height(design.factors[part.group].labels, both=both) for part in parts)
-    figure, axes = panels(ax, count, (4.2 if count > 1 else 5.2, height), columns=grid_width(count, widest=3))
+    labels = [design.factors[part.group].labels for part in parts]
+    columns = grid_width(count, widest=3)
+    width = (4.2 if count > 1 else 5.2) + max(map(style.beside, labels)) / min(columns, 2)
+    height = max(_height(each, both=both) for each in labels)
+    figure, axes = panels(ax, count, (width, height), columns=columns)
     at = 0
     for part in parts:
         _draw_part(axes[at : at + len(part.columns)], part, design)

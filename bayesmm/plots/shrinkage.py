@@ -68,7 +68,7 @@ def plot_shrinkage(
     chosen = chosen_columns(design, group, columns, 2) if plane else known
     pooling = pool(estimate, group, known)
     levels = design.factors[group].labels
-    figure, (only,) = panels(ax, 1, (5.6, 5.0) if plane else (5.6, _height(levels)))
+    figure, (only,) = panels(ax, 1, (5.6, 5.0) if plane else (5.6 + style.beside(levels), _height(levels)))
     at = [pooling.names.index(name) for name in chosen]
     labels = [style.effect_label(name, design.response) for name in chosen]
     effects = centre_of(estimate).of_group(group)[chosen].to_numpy()

@@ -74,18 +74,26 @@ def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
     ax.tick_params(labelsize=SMALL)
     width, height = characters(ax)
     if x:
-        ax.set_xlabel(wrapped(x, width), fontsize=TEXT)
+        ax.set_xlabel(wrapped(x, int(0.9 * width)), fontsize=TEXT)
     if y:
         ax.set_ylabel(wrapped(y, height), fontsize=TEXT)
     if title:
-        ax.set_title(wrapped(title, width), fontsize=TEXT)
+        ax.set_title(wrapped(title, int(REACH * width)), fontsize=TEXT)
 
 
 def characters(part: Axes | FigureBase, size: float = TEXT) -> tuple[int, int]:
     """How many characters of a size in points stand along the lower and the left side of axes or a figure."""
     inches = (part.bbox.width / part.figure.dpi, part.bbox.height / part.figure.dpi)
     across, up = (int(inch * 72 / (LETTER * size)) for inch in inches)
-    return int(REACH * across), up
+    return across, up
+
+
+def beside(labels: Sequence[str]) -> float:
+    """Inches that levels' names take beside axes, beyond those that short ones do; none if there are many."""
+    if len(labels) > LABELLED:
+        return 0.0
+    longest = max(len(line) for label in labels for line in wrapped(label, LEVEL).split("\n"))
+    return LETTER * SMALL / 72 * max(longest - 8, 0)
 
 
 def wrapped(text: str, width: int) -> str:

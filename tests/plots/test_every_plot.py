@@ -229,6 +229,9 @@ def test_a_posterior_without_its_model_is_refused(plot: Plot):
 @pytest.mark.parametrize("plot", EVERY, ids=lambda plot: plot.__name__)
 def test_long_names_are_wrapped_and_nothing_overlaps(plot: Plot):
     assert_legible(plot(*answers("long", plot), **quick(plot, "participant_identifier")))
+    if plot in (plots.plot_effects, plots.plot_shrinkage):
+        for group in fit_of("long").ranef:
+            assert_legible(plot(*answers("long", plot), group=group))
 
 
 def test_seven_profiles_and_many_residuals_fit_a_page():
