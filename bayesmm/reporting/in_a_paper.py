@@ -38,11 +38,13 @@ def in_a_paper(estimate: Estimate, posterior: Posterior | None) -> str:
     design = estimate.model.design
     parts = [_fixed(design), *(_random(term) for term in design.terms)]
     groups = listed([f"{len(factor):,} levels of {name}" for name, factor in design.factors.items()])
-    weighted = ", weighted by their precisions," if design.weights is not None else ""
+    weighted = ", with precision weights," if design.weights is not None else ""
+    if design.offset is not None:
+        parts.append("a known offset")
     with_what = listed([part for part in parts if part])
     said = (
         f"We fitted a linear mixed model of {design.response.strip('`')} with {with_what} ({design.formula}) "
-        f"to {design.n:,} rows{weighted} ({groups}) by {estimate.method} with bayesmm {bayesmm.__version__}; "
+        f"to {design.n:,} rows ({groups}){weighted} by {estimate.method} with bayesmm {bayesmm.__version__}; "
         f"{_search(estimate)}."
     )
     return said if posterior is None else f"{said} {_draws(posterior)} {_priors(posterior)}"

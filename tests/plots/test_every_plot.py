@@ -219,6 +219,16 @@ def test_a_posterior_alone_is_enough(name: str, plot: Plot):
     assert "nan" not in said(figure)
 
 
+@pytest.mark.parametrize("plot", [plots.plot_lines, plots.plot_shrinkage, plots.plot_correlation])
+def test_effects_that_were_summed_up_are_enough(plot: Plot):
+    model = fit_of("sleep").model
+    options = {"draws": 250, "random_seed": 1, "progressbar": False}
+    whole, summed = plot(posterior_of("sleep")), plot(model.sample(**options, effects="summary"))
+    for one, other in zip(whole.axes, summed.axes, strict=True):
+        assert other.get_xlim() == pytest.approx(one.get_xlim(), rel=1e-6)
+        assert other.get_ylim() == pytest.approx(one.get_ylim(), rel=1e-6)
+
+
 @pytest.mark.parametrize("plot", EVERY, ids=lambda plot: plot.__name__)
 def test_a_posterior_without_its_model_is_refused(plot: Plot):
     alone = bmm.Posterior(posterior_of("sleep").data)

@@ -54,13 +54,15 @@ def test_priors_that_were_chosen_and_weights_are_told():
     data = bmm.load_data("sleepstudy")
     priors = {"Days": bmm.Prior("Normal", mu=0, sigma=10), "corr": bmm.Prior("LKJ", eta=1)}
     weights = np.linspace(1, 2, len(data))
-    model = bmm.Model("Reaction ~ Days + (Days | Subject)", data, priors=priors, weights=weights)
+    given = {"weights": weights, "offset": np.full(len(data), 100.0)}
+    model = bmm.Model("Reaction ~ Days + (Days | Subject)", data, priors=priors, **given)
     said = in_a_paper(model.fit(), model.sample(draws=50, random_seed=1, progressbar=False))
     assert "Days ~ Normal(mu=0, sigma=10) and corr|Subject ~ LKJ(eta=1)" in said
     assert "LKJ(2)" not in said
     assert "for coefficients" not in said
     assert "(s_y √mean(w))" in said
-    assert "180 rows, weighted by their precisions, (18 levels" in said
+    assert "to 180 rows (18 levels of Subject), with precision weights, by REML" in said
+    assert "slopes of Days by Subject and a known offset (Reaction" in said
     assert "not to be reported (the draws can't be trusted yet" in said
 
 
