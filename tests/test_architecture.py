@@ -1,6 +1,7 @@
 """The order of imports that docs/architecture.md promises holds in the code."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -120,3 +121,31 @@ def test_the_marginal_sampler_needs_neither_pymc_nor_pictures():
 
 def test_the_command_lines_help_loads_nothing_heavy():
     assert not loaded_by(HELP, "numpy", "pandas", "formulae", "numba", *WHEN_USED)
+
+
+def imported_files(path: Path, modules: dict[str, Path]) -> set[str]:
+    """The modules of the package that a file needs to run, inside functions too; types alone don't count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inner & set(modules)) or {node.module}
+    return found & set(modules)
+
+
+def test_no_files_import_each_other_in_a_circle():
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    graph = {name: imported_files(path, modules) - {name} for name, path in modules.items()}
+    assert sum(map(len, graph.values())) > 500
+    order = graphlib.TopologicalSorter(graph)
+    try:
+        order.prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))

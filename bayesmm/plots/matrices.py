@@ -20,7 +20,7 @@ from bayesmm.model import MixedModel
 from bayesmm.plots import style
 from bayesmm.plots.canvas import panels
 from bayesmm.posterior import Posterior
-from bayesmm.posterior.predictions import model_of
+from bayesmm.posterior.posterior import model_of
 
 CELLS = 300
 """Rows or columns up to which each entry has a place of its own; beyond, entries are counted in cells."""

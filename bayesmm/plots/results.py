@@ -15,7 +15,7 @@ from bayesmm.model import MixedModel
 from bayesmm.plots.checks import check_posterior, columns_of
 from bayesmm.plots.draws import effect_summary, scalar_draws
 from bayesmm.posterior import Posterior
-from bayesmm.posterior.predictions import model_of
+from bayesmm.posterior.posterior import model_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -99,6 +99,16 @@ def build_tree(
     return tree
 
 
+def with_groups(data: xr.DataTree, groups: Mapping[str, xr.Dataset]) -> xr.DataTree:
+    """A new tree with more groups, or others in place of those of the same name; the data are shared."""
+    import xarray as xr
+
+    found = {name: node.to_dataset() for name, node in data.children.items()}
+    tree = xr.DataTree.from_dict(found | dict(groups))
+    tree.attrs = dict(data.attrs)
+    return tree
+
+
 def _check_complete(values: Mapping[str, np.ndarray], dims: Mapping[str, tuple[str, ...]]) -> None:
     for odd, is_odd in ((set(dims) - set(values), "missing"), (set(values) - set(dims), "unknown")):
         if odd:

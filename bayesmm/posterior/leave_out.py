@@ -35,7 +35,6 @@ from bayesmm.posterior.coefficients import SampledCoefficients
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.log_likelihood import check_size, log_likelihood
 from bayesmm.posterior.mixing import ess_mean_of
-from bayesmm.posterior.predictions import model_of
 from bayesmm.posterior.progress import Progress
 from bayesmm.posterior.psis import Smoothed, smooth
 from bayesmm.posterior.scales import normal_prior, not_normal
@@ -43,8 +42,6 @@ from bayesmm.posterior.scales import normal_prior, not_normal
 if TYPE_CHECKING:
     import xarray as xr
     from arviz_stats import ELPDData
-
-    from bayesmm.posterior.posterior import Posterior
 
 FEWEST = 100
 """Draws below which the tail of importance weights can't be told."""
@@ -61,19 +58,24 @@ ROW = "row"
 
 
 def loo(
-    posterior: Posterior, unit: Any, *, integrated: bool, draws: Any, progressbar: bool = True
+    model: MixedModel,
+    data: xr.DataTree,
+    unit: Any,
+    *,
+    integrated: bool,
+    draws: Any,
+    progressbar: bool = True,
 ) -> ELPDData:
     """Leave-one-out cross-validation; see :meth:`Posterior.loo`."""
-    model = model_of(posterior)
     _check_unit(model.design, unit, integrated)
     names = name_parameters(model.design)
-    kept = posterior.data["posterior"].to_dataset()
+    kept = data["posterior"].to_dataset()
     _check_draws(draws, kept)
     with Progress(1, "densities", show=progressbar) as progress:
         if integrated:
             values = _integrated(model, names, kept, unit, draws, progress)
         else:
-            values = _conditional(posterior, model, kept, draws)
+            values = _conditional(data, model, kept, draws)
         progress.restart(values.shape[-1], "smoothing")
         return _elpd(values, model, names, kept, unit, integrated, progress)
 
@@ -120,11 +122,9 @@ def _integrated(
     return xr.DataArray(values, dims=(*SAMPLE_DIMS, dim), coords=coords).isel(draw=known)
 
 
-def _conditional(
-    posterior: Posterior, model: MixedModel, kept: xr.Dataset, draws: int | None
-) -> xr.DataArray:
+def _conditional(data: xr.DataTree, model: MixedModel, kept: xr.Dataset, draws: int | None) -> xr.DataArray:
     """log p(y_i | β, b, σ) (chain, draw, __obs__)."""
-    found = posterior.data.children.get("log_likelihood")
+    found = data.children.get("log_likelihood")
     if found is not None and draws is None:
         return found.to_dataset()[name_parameters(model.design).response]
     some = _thinned(kept, draws)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,23 +10,20 @@ import numpy as np
 from bayesmm.design.naming import OBS, SAMPLE_DIMS, name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
+from bayesmm.posterior.data_tree import with_groups
 from bayesmm.posterior.draw_arrays import DrawArrays
-from bayesmm.posterior.predictions import model_of, with_groups
 from bayesmm.predict import Rows, draw_pieces, linear_predictor, rows_of_design
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesmm.posterior.posterior import Posterior
-
 LARGEST = 6e9
 """Bytes that the log-likelihood of all rows at all draws may take."""
 
 
-def with_log_likelihood(posterior: Posterior) -> Posterior:
-    """The posterior with a group ``log_likelihood``; see :meth:`Posterior.log_likelihood`."""
-    pointwise = log_likelihood(model_of(posterior), posterior.data["posterior"].to_dataset())
-    return replace(posterior, data=with_groups(posterior.data, {"log_likelihood": pointwise}))
+def with_log_likelihood(model: MixedModel, data: xr.DataTree) -> xr.DataTree:
+    """The posterior's data with a group ``log_likelihood``; see :meth:`Posterior.log_likelihood`."""
+    return with_groups(data, {"log_likelihood": log_likelihood(model, data["posterior"].to_dataset())})
 
 
 def log_likelihood(model: MixedModel, draws: xr.Dataset) -> xr.Dataset:

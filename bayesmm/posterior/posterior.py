@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import pandas as pd
 from bayesmm.design.naming import name_parameters, posterior_name
 from bayesmm.errors import ModelError, near_matches
 from bayesmm.model import MixedModel
+from bayesmm.posterior import leave_out, log_likelihood, predictions, prior_draws, variance_shares
 from bayesmm.posterior.certificate import Certificate, certify
 from bayesmm.posterior.rounding import rounded
 from bayesmm.posterior.sheet import posterior_sheet, summed_up
@@ -188,10 +189,9 @@ class Posterior:
         >>> dict(tree["predictions"]["mu"].sizes)
         {'chain': 4, 'draw': 500, '__obs__': 2}
         """
-        from bayesmm.posterior.predictions import predict
-
-        return predict(
-            self,
+        return predictions.predict(
+            model_of(self),
+            self.data,
             newdata,
             kind=kind,
             new_levels=new_levels,
@@ -227,9 +227,10 @@ class Posterior:
         >>> dict(posterior.posterior_predictive(random_seed=1).data["posterior_predictive"].sizes)
         {'chain': 4, 'draw': 500, '__obs__': 30}
         """
-        from bayesmm.posterior.predictions import posterior_predictive
-
-        return posterior_predictive(self, random_seed=random_seed, effects=effects)
+        data = predictions.posterior_predictive(
+            model_of(self), self.data, random_seed=random_seed, effects=effects
+        )
+        return replace(self, data=data)
 
     def with_prior(self, draws: int = 1000, random_seed: Any = None) -> Posterior:
         """A posterior that has draws from its prior too, in the group ``prior``, to set beside each other.
@@ -247,9 +248,8 @@ class Posterior:
         >>> both.data["prior"]["sigma"].sizes["draw"]
         1000
         """
-        from bayesmm.posterior.prior_draws import with_prior
-
-        return with_prior(self, draws=draws, random_seed=random_seed)
+        data = prior_draws.with_prior(model_of(self), self.data, draws=draws, random_seed=random_seed)
+        return replace(self, data=data)
 
     def log_likelihood(self) -> Posterior:
         """A posterior that has the pointwise log-likelihood too, in ``log_likelihood``: what ArviZ works on.
@@ -271,9 +271,7 @@ class Posterior:
         >>> dict(posterior.data["log_likelihood"].sizes)
         {'chain': 4, 'draw': 500, '__obs__': 30}
         """
-        from bayesmm.posterior.log_likelihood import with_log_likelihood
-
-        return with_log_likelihood(self)
+        return replace(self, data=log_likelihood.with_log_likelihood(model_of(self), self.data))
 
     def loo(
         self,
@@ -325,9 +323,14 @@ class Posterior:
         >>> by_plate.pareto_k.sizes["plate__factor_dim"], bool(by_plate.pareto_k.max() < 0.7)
         (24, True)
         """
-        from bayesmm.posterior.leave_out import loo
-
-        return loo(self, unit, integrated=integrated, draws=draws, progressbar=bool(progressbar))
+        return leave_out.loo(
+            model_of(self),
+            self.data,
+            unit,
+            integrated=integrated,
+            draws=draws,
+            progressbar=bool(progressbar),
+        )
 
     def r2(self, kind: str = "conditional") -> xr.DataArray:
         """The share of the response's variance that is explained, for each draw: (chain, draw).
@@ -354,9 +357,7 @@ class Posterior:
         >>> round(float(posterior.r2("marginal").mean()), 1)
         0.3
         """
-        from bayesmm.posterior.variance_shares import r2
-
-        return r2(self, kind)
+        return variance_shares.r2(model_of(self), self.data, kind)
 
     def icc(self) -> xr.Dataset:
         """Each grouping factor's share of what the fixed part leaves, for each draw.
@@ -380,9 +381,7 @@ class Posterior:
         >>> round(float(posterior.icc()["Batch"].median()), 1)
         0.4
         """
-        from bayesmm.posterior.variance_shares import icc
-
-        return icc(self)
+        return variance_shares.icc(model_of(self), self.data)
 
     def save(self, path: str | Path) -> Path:
         """Write the draws with all attributes to a netCDF file, replacing what was there; give its path.
@@ -474,3 +473,20 @@ def _check_filter(patterns: list[str], how: object, known: list[str]) -> None:
             f"{', '.join(map(repr, known))}",
             advice=near_matches(wanted[0], known),
         )
+
+
+def model_of(posterior: Posterior) -> MixedModel:
+    """The posterior's model.
+
+    Raises
+    ------
+    ModelError
+        If it has none.
+    """
+    if posterior.model is None:
+        raise ModelError(
+            "the posterior came from a file, without its model",
+            expected="the model, whose design says what to predict",
+            advice="Posterior.load(path, model)",
+        )
+    return posterior.model

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +11,8 @@ from bayesmm.design import Design
 from bayesmm.design.entrance import as_frame
 from bayesmm.design.frame import plain_frame
 from bayesmm.design.naming import MEAN, OBS, SAMPLE_DIMS, name_parameters, posterior_name
-from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
+from bayesmm.posterior.data_tree import with_groups
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.seed import seed_of, streams
 from bayesmm.predict import (
@@ -35,14 +34,13 @@ from bayesmm.predict import (
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesmm.posterior.posterior import Posterior
-
 EFFECTS = ("fitted", "new")
 """Whose responses are replicated: those of the groups that were fitted, or of others like them."""
 
 
 def predict(
-    posterior: Posterior,
+    model: MixedModel,
+    data: xr.DataTree,
     newdata: Any,
     *,
     kind: str,
@@ -55,7 +53,7 @@ def predict(
 ) -> xr.DataTree:
     """A copy of the posterior's data with predictions; see :meth:`Posterior.predict`."""
     check_choice("kind", kind, KINDS)
-    model, data = model_of(posterior), _thinned(posterior.data, thin)
+    data = _thinned(data, thin)
     rows = rows_to_predict(
         model.design,
         newdata,
@@ -77,33 +75,18 @@ def predict(
     return with_groups(data, {"posterior": fitted})
 
 
-def posterior_predictive(posterior: Posterior, *, random_seed: Any, effects: str) -> Posterior:
-    """The posterior with replicated responses; see :meth:`Posterior.posterior_predictive`."""
+def posterior_predictive(
+    model: MixedModel, data: xr.DataTree, *, random_seed: Any, effects: str
+) -> xr.DataTree:
+    """The posterior's data with replicated responses; see :meth:`Posterior.posterior_predictive`."""
     check_choice("effects", effects, EFFECTS)
-    model, seed = model_of(posterior), seed_of(random_seed)
+    seed = seed_of(random_seed)
     rows = rows_of_design(model.design)
     if effects == "new":
         rows = as_new_levels(rows)
-    drawn = _predicted(model, posterior.data, rows, kind="response", new_levels="sample", seed=seed)
+    drawn = _predicted(model, data, rows, kind="response", new_levels="sample", seed=seed)
     drawn.attrs = {"effects": effects, "seed": seed}
-    return replace(posterior, data=with_groups(posterior.data, {"posterior_predictive": drawn}))
-
-
-def model_of(posterior: Posterior) -> MixedModel:
-    """The posterior's model.
-
-    Raises
-    ------
-    ModelError
-        If it has none.
-    """
-    if posterior.model is None:
-        raise ModelError(
-            "the posterior came from a file, without its model",
-            expected="the model, whose design says what to predict",
-            advice="Posterior.load(path, model)",
-        )
-    return posterior.model
+    return with_groups(data, {"posterior_predictive": drawn})
 
 
 def draw_predictions(
@@ -141,16 +124,6 @@ def draw_predictions(
         if response:
             add_noise(out[at], draws.sigma(at), rows.weights, noise_rng)
     return out
-
-
-def with_groups(data: xr.DataTree, groups: Mapping[str, xr.Dataset]) -> xr.DataTree:
-    """A new tree with more groups, or others in place of those of the same name; the data are shared."""
-    import xarray as xr
-
-    found = {name: node.to_dataset() for name, node in data.children.items()}
-    tree = xr.DataTree.from_dict(found | dict(groups))
-    tree.attrs = dict(data.attrs)
-    return tree
 
 
 def _predicted(

@@ -7,7 +7,6 @@ column of X, and what is reported is un-centred, β₀ = centred − x̄'β, as 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from bayesmm.design import Design
 from bayesmm.design.naming import INTERCEPT, OBS, SAMPLE_DIMS, SIGMA, Names, TermNames, name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
-from bayesmm.posterior.data_tree import tree_attributes
+from bayesmm.posterior.data_tree import tree_attributes, with_groups
 from bayesmm.posterior.draw_arrays import DrawArrays
-from bayesmm.posterior.predictions import draw_predictions, model_of, with_groups
+from bayesmm.posterior.predictions import draw_predictions
 from bayesmm.posterior.seed import seed_of, streams
 from bayesmm.predict import check_count, check_size, draw_effects, rows_of_design
 from bayesmm.predict.linear import LARGEST
@@ -26,8 +25,6 @@ from bayesmm.priors import Prior
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from bayesmm.posterior.posterior import Posterior
 
 
 def prior_predictive(model: MixedModel, draws: int = 500, random_seed: Any = None) -> xr.DataTree:
@@ -119,12 +116,12 @@ def draw_prior(model: MixedModel, draws: int, seed: int) -> DrawArrays:
     return arrays
 
 
-def with_prior(posterior: Posterior, *, draws: int, random_seed: Any) -> Posterior:
-    """The posterior with the group ``prior``; see :meth:`Posterior.with_prior`."""
+def with_prior(model: MixedModel, data: xr.DataTree, *, draws: int, random_seed: Any) -> xr.DataTree:
+    """The posterior's data with the group ``prior``; see :meth:`Posterior.with_prior`."""
     draws, seed = check_count("draws", draws, advice="draws=1000"), seed_of(random_seed)
-    prior = as_dataset(draw_prior(model_of(posterior), draws, seed))
+    prior = as_dataset(draw_prior(model, draws, seed))
     prior.attrs = {"seed": seed}
-    return replace(posterior, data=with_groups(posterior.data, {"prior": prior}))
+    return with_groups(data, {"prior": prior})
 
 
 def as_dataset(arrays: DrawArrays) -> xr.Dataset:

@@ -9,21 +9,19 @@ import numpy as np
 
 from bayesmm.design.naming import SAMPLE_DIMS, name_parameters, posterior_name
 from bayesmm.errors import ModelError, near_matches
+from bayesmm.model import MixedModel
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.log_likelihood import fitted_means
-from bayesmm.posterior.predictions import model_of
 from bayesmm.predict import rows_of_design
 from bayesmm.variance import VarianceParts, residual_variance, variance_parts
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesmm.posterior.posterior import Posterior
-
 KINDS = ("marginal", "conditional", "fitted")
 
 
-def r2(posterior: Posterior, kind: str) -> xr.DataArray:
+def r2(model: MixedModel, data: xr.DataTree, kind: str) -> xr.DataArray:
     """R² of every draw; see :meth:`Posterior.r2`."""
     if kind not in KINDS:
         raise ModelError(
@@ -32,27 +30,25 @@ def r2(posterior: Posterior, kind: str) -> xr.DataArray:
             advice=near_matches(kind, KINDS),
         )
     if kind == "fitted":
-        values = _fitted_r2(posterior)
+        values = _fitted_r2(model, data)
     else:
-        parts = _parts(posterior)
+        parts = _parts(model, data)
         values = parts.marginal_r2 if kind == "marginal" else parts.conditional_r2
-    return _by_draw(posterior, {"r2": values})["r2"].assign_attrs(kind=kind)
+    return _by_draw(data, {"r2": values})["r2"].assign_attrs(kind=kind)
 
 
-def icc(posterior: Posterior) -> xr.Dataset:
+def icc(model: MixedModel, data: xr.DataTree) -> xr.Dataset:
     """Variance partition coefficients of every draw; see :meth:`Posterior.icc`."""
-    return _by_draw(
-        posterior, {posterior_name(group): share for group, share in _parts(posterior).icc.items()}
-    )
+    shares = _parts(model, data).icc
+    return _by_draw(data, {posterior_name(group): share for group, share in shares.items()})
 
 
-def _arrays(posterior: Posterior) -> DrawArrays:
-    names = name_parameters(model_of(posterior).design)
-    return DrawArrays.of(names, posterior.data["posterior"].to_dataset())
+def _arrays(model: MixedModel, data: xr.DataTree) -> DrawArrays:
+    return DrawArrays.of(name_parameters(model.design), data["posterior"].to_dataset())
 
 
-def _parts(posterior: Posterior) -> VarianceParts:
-    draws, design = _arrays(posterior), model_of(posterior).design
+def _parts(model: MixedModel, data: xr.DataTree) -> VarianceParts:
+    draws, design = _arrays(model, data), model.design
     everything = slice(0, len(draws))
     factors = [draws.factor(t, everything) for t in range(len(design.terms))]
     return variance_parts(
@@ -63,9 +59,9 @@ def _parts(posterior: Posterior) -> VarianceParts:
     )
 
 
-def _fitted_r2(posterior: Posterior) -> np.ndarray:
+def _fitted_r2(model: MixedModel, data: xr.DataTree) -> np.ndarray:
     """Var_i(x_i'β + z_i'b)/(that + residual variance), with each draw's own b."""
-    draws, design = _arrays(posterior), model_of(posterior).design
+    draws, design = _arrays(model, data), model.design
     rows = replace(rows_of_design(design), offset=None)
     fitted = np.empty(len(draws))
     for at, mean in fitted_means(draws, rows):
@@ -73,10 +69,10 @@ def _fitted_r2(posterior: Posterior) -> np.ndarray:
     return fitted / (fitted + residual_variance(design, draws.sigma(slice(0, len(draws)))))
 
 
-def _by_draw(posterior: Posterior, values: dict[str, np.ndarray]) -> xr.Dataset:
+def _by_draw(data: xr.DataTree, values: dict[str, np.ndarray]) -> xr.Dataset:
     import xarray as xr
 
-    draws = posterior.data["posterior"]
+    draws = data["posterior"]
     shape = tuple(draws.sizes[dim] for dim in SAMPLE_DIMS)
     return xr.Dataset(
         {name: (SAMPLE_DIMS, array.reshape(shape)) for name, array in values.items()},

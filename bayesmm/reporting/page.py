@@ -14,7 +14,7 @@ from bayesmm.errors import FileError, ModelError
 from bayesmm.estimate import Estimate, fit
 from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior
-from bayesmm.posterior.predictions import model_of
+from bayesmm.posterior.posterior import model_of
 from bayesmm.reporting import answers, checks, data_section, pictures, recipe
 from bayesmm.reporting.in_a_paper import in_a_paper
 from bayesmm.reporting.question import question_of

@@ -16,8 +16,8 @@ from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior, sample
 from bayesmm.posterior import leave_out as leave_out_module
 from bayesmm.posterior import log_likelihood as log_likelihood_module
+from bayesmm.posterior.data_tree import with_groups
 from bayesmm.posterior.draw_arrays import DrawArrays
-from bayesmm.posterior.predictions import with_groups
 from bayesmm.posterior.scales import ScaleParameters
 from bayesmm.priors import Prior
 from tests.dense import DenseModel
