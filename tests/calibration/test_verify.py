@@ -48,10 +48,6 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
         "y ~ c + (x | g)",
         {"priors": PRIORS, "weights": "w", "offset": "o"},
     ),
-    "a heavy-tailed prior": (
-        "y ~ x + (1 | g)",
-        {"priors": PRIORS | {"x": bmm.Prior("StudentT", nu=3, mu=0.0, sigma=0.5)}},
-    ),
 }
 INTERCEPTS = ("y ~ 1 + (1 | g)", {"priors": PRIORS})
 
