@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bayesmm"
 PAGE = ROOT / "docs" / "architecture.md"
-EVERYWHERE = {"errors", "sheet"}
+EVERYWHERE = {"checks", "errors", "sheet"}
 WHEN_USED = (
     "arviz",
     "arviz_base",

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ import pandas as pd
 
 from bayesmm.calibration.quantities import quantities
 from bayesmm.calibration.result import Calibration, judge
+from bayesmm.checks import check_count, check_prob
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior, sample
@@ -28,7 +28,7 @@ from bayesmm.posterior.predictions import draw_predictions
 from bayesmm.posterior.prior_draws import draw_prior
 from bayesmm.posterior.progress import Progress
 from bayesmm.posterior.seed import seed_of, streams
-from bayesmm.predict import check_count, check_size, rows_of_design
+from bayesmm.predict import check_size, rows_of_design
 
 CHAINS = 2
 THIN = 5
@@ -219,12 +219,6 @@ def _check(model: object, replicates: Any, draws: Any, prob: Any) -> tuple[int, 
         )
     counts = []
     for name, value, usual in (("replicates", replicates, 200), ("draws", draws, 100)):
-        count = check_count(name, value, advice=f"{name}={usual}")
-        if count < FEWEST:
-            raise ModelError(
-                f"{name} is {count}", expected=f"at least {FEWEST}", advice=f"{name}={usual}, the default"
-            )
-        counts.append(count)
-    if isinstance(prob, bool) or not isinstance(prob, Real) or not 0 < prob < 1:
-        raise ModelError(f"prob is {prob!r}", expected="a probability between 0 and 1", advice="prob=0.99")
+        counts.append(check_count(name, value, advice=f"{name}={usual}, the default", least=FEWEST))
+    check_prob(prob, usual=0.99)
     return counts[0], counts[1]

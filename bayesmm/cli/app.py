@@ -70,9 +70,9 @@ def fit(
     report: options.Page = None,
 ) -> None:
     """Fit a formula to a file."""
+    from bayesmm.checks import check_count
     from bayesmm.cli.prior import read_priors
     from bayesmm.cli.read import read_table
-    from bayesmm.predict import check_count
 
     sampling = {}
     for name, value, usual in (("draws", draws, 1000), ("chains", chains, 4)):

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesmm.checks import check_prob
 from bayesmm.design.entrance import frame_of_kind, kind_of
-from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import Certificate
 from bayesmm.estimate.optimise import Optimum
 from bayesmm.estimate.predictions import check_options, prediction_table
@@ -361,13 +361,13 @@ class Estimate:
         ----------
         prob
             The probability of the Wald intervals β̂ ± z·se.
+
+        Raises
+        ------
+        ModelError
+            If ``prob`` is no probability.
         """
-        if not 0 < prob < 1:
-            raise ModelError(
-                f"prob is {prob!r}",
-                expected="a probability between 0 and 1",
-                advice=f"prob={prob / 100:g}" if 1 < prob < 100 else "prob=0.95",
-            )
+        check_prob(prob)
         return estimate_sheet(
             self.model.design,
             self.certificate,

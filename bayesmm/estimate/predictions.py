@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from bayesmm.errors import ModelError
+from bayesmm.checks import check_choice, check_prob
 from bayesmm.likelihood import MarginalLikelihood, Solution
-from bayesmm.predict import KINDS, Rows, check_choice, linear_predictor, pad_effects, prediction_variance
+from bayesmm.predict import KINDS, Rows, linear_predictor, pad_effects, prediction_variance
 
 NOT_INCLUDED = "not the uncertainty of the variance parameters, which count as known"
 """What none of the standard errors has."""
@@ -23,9 +23,7 @@ def check_options(kind: object, prob: object) -> None:
         If not.
     """
     check_choice("kind", kind, KINDS)
-    if isinstance(prob, bool) or not isinstance(prob, int | float) or not 0 < prob < 1:
-        advice = f"prob={prob / 100:g}" if isinstance(prob, int | float) and 1 < prob < 100 else "prob=0.95"
-        raise ModelError(f"prob is {prob!r}", expected="a probability between 0 and 1", advice=advice)
+    check_prob(prob)
 
 
 def prediction_table(

@@ -22,6 +22,7 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
+from bayesmm.checks import check_prob
 from bayesmm.errors import ModelError
 from bayesmm.estimate.constrained import Constrained, constrained
 from bayesmm.estimate.newton import descend
@@ -100,10 +101,7 @@ class Profile:
         ModelError
             If ``prob`` is no probability, or the profile doesn't reach so far out.
         """
-        if not 0 < prob < 1:
-            raise ModelError(
-                f"prob is {prob!r}", expected="a probability between 0 and 1", advice="prob=0.95"
-            )
+        check_prob(prob)
         z = float(ndtri(0.5 + prob / 2))
         return self._end(-z), self._end(z)
 
@@ -221,8 +219,7 @@ def profile(
         If there is no such variance parameter, its correlation is undefined at the optimum, or ``prob`` is
         no probability.
     """
-    if not 0 < prob < 1:
-        raise ModelError(f"prob is {prob!r}", expected="a probability between 0 and 1", advice="prob=0.999")
+    check_prob(prob, usual=0.999)
     named = find_parameter(likelihood.design, parameter, KINDS)
     with one_thread():
         along = constrained(likelihood, phi, sigma, named, reml=reml)

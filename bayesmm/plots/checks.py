@@ -33,16 +33,6 @@ def check_posterior(posterior: Any, design: Design) -> None:
     raise ModelError(got, expected="two answers for the same model", advice="take both from one Model")
 
 
-def check_prob(prob: float) -> None:
-    """Whether it is a probability that an interval can have."""
-    if isinstance(prob, bool) or not isinstance(prob, int | float) or not 0 < prob < 1:
-        raise ModelError(
-            f"prob is {prob!r}",
-            expected="a probability between 0 and 1, or None for ArviZ's",
-            advice="prob=0.95",
-        )
-
-
 def chosen_group(design: Design, group: str | None, *, columns: int = 1) -> str:
     """The grouping factor asked for; the first one with so many columns of random effects where none is."""
     if group is not None:

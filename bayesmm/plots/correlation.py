@@ -9,10 +9,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import FigureBase
 from scipy.stats import chi2
 
+from bayesmm.checks import check_prob
 from bayesmm.estimate import Estimate
 from bayesmm.plots import style
 from bayesmm.plots.canvas import legend, panels
-from bayesmm.plots.checks import check_prob, chosen_columns, chosen_group, title_of
+from bayesmm.plots.checks import chosen_columns, chosen_group, title_of
 from bayesmm.plots.draws import covariance_draws
 from bayesmm.plots.results import centre_of, results_of
 from bayesmm.posterior import Posterior

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayesmm.checks import check_prob
 from bayesmm.design import Design
 from bayesmm.design.naming import name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.estimate import ScalarParameter, scalar_parameters
-from bayesmm.plots.checks import check_prob
 from bayesmm.posterior import Posterior
 
 SMOOTH = 1.25

@@ -20,12 +20,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Hashable
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from bayesmm.checks import check_count
 from bayesmm.design import Design
 from bayesmm.design.naming import OBS, SAMPLE_DIMS, Names, name_parameters, posterior_name
 from bayesmm.errors import ModelError, near_matches
@@ -258,12 +258,8 @@ def _check_draws(draws: Any, kept: xr.Dataset) -> None:
             expected=f"at least {FEWEST}, to tell the tail of importance weights",
             advice="model.sample(draws=1000)",
         )
-    if draws is not None and (isinstance(draws, bool) or not isinstance(draws, Integral) or draws < FEWEST):
-        raise ModelError(
-            f"draws is {draws!r}",
-            expected=f"a whole number of at least {FEWEST}, or None",
-            advice=f"draws={THINNED}",
-        )
+    if draws is not None:
+        check_count("draws", draws, advice=f"draws={THINNED}, or None", least=FEWEST)
 
 
 def _check_finite(values: np.ndarray, labels: np.ndarray, unit: str | None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayesmm.checks import check_choice
 from bayesmm.design.naming import name_parameters, posterior_name
 from bayesmm.errors import ModelError, near_matches
 from bayesmm.model import MixedModel
@@ -19,7 +20,6 @@ from bayesmm.posterior import leave_out, log_likelihood, predictions, prior_draw
 from bayesmm.posterior.certificate import Certificate, certify
 from bayesmm.posterior.rounding import rounded
 from bayesmm.posterior.sheet import posterior_sheet, summed_up
-from bayesmm.predict import check_choice
 from bayesmm.sheet import Sheet
 from bayesmm.storage import load_tree, save_tree
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmm.checks import check_choice, check_count
 from bayesmm.design import Design
 from bayesmm.design.entrance import as_frame
 from bayesmm.design.frame import plain_frame
@@ -20,8 +21,6 @@ from bayesmm.predict import (
     Rows,
     add_noise,
     as_new_levels,
-    check_choice,
-    check_count,
     check_size,
     draw_effects,
     draw_pieces,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmm.checks import check_count
 from bayesmm.design import Design
 from bayesmm.design.naming import INTERCEPT, OBS, SAMPLE_DIMS, SIGMA, Names, TermNames, name_parameters
 from bayesmm.errors import ModelError
@@ -19,7 +20,7 @@ from bayesmm.posterior.data_tree import tree_attributes, with_groups
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.predictions import draw_predictions
 from bayesmm.posterior.seed import seed_of, streams
-from bayesmm.predict import check_count, check_size, draw_effects, rows_of_design
+from bayesmm.predict import check_size, draw_effects, rows_of_design
 from bayesmm.predict.linear import LARGEST
 from bayesmm.priors import Prior
 

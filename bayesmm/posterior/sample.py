@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from bayesmm.errors import ModelError, near_matches
+from bayesmm.checks import check_choice, check_count
+from bayesmm.errors import ModelError
 from bayesmm.likelihood import MarginalLikelihood, one_thread
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import build_tree
@@ -94,12 +95,12 @@ def sample(
     >>> posterior.data["posterior"]["Intercept"].shape
     (4, 500)
     """
-    _check_choice("method", method, METHODS)
-    _check_choice("effects", effects, EFFECTS)
-    draws, tune, chains = (
-        _count(name, value) for name, value in (("draws", draws), ("tune", tune), ("chains", chains))
-    )
-    cores = None if cores is None else _count("cores", cores)
+    check_choice("method", method, METHODS)
+    check_choice("effects", effects, EFFECTS)
+    draws = check_count("draws", draws, advice="draws=1000")
+    tune = check_count("tune", tune, advice="tune=1000")
+    chains = check_count("chains", chains, advice="chains=4")
+    cores = None if cores is None else check_count("cores", cores, advice="cores=None")
     if isinstance(target_accept, bool) or not isinstance(target_accept, Real) or not 0 < target_accept < 1:
         raise ModelError(
             f"target_accept is {target_accept!r}",
@@ -177,22 +178,3 @@ def _kept_effects(model: MixedModel, effects: str, size: int) -> type[Sink]:
             advice=f"effects='summary', or at most {int(LARGEST / (8.0 * model.design.q)):,} draws in all",
         )
     return KeptEffects
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ModelError(
-            f"{name} is {value!r}",
-            expected=f"one of {', '.join(map(repr, choices))}",
-            advice=near_matches(value, choices),
-        )
-
-
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ModelError(
-            f"{name} is {value!r}",
-            expected="a whole number above zero",
-            advice={"chains": "chains=4", "cores": "cores=None"}.get(name, f"{name}=1000"),
-        )
-    return int(value)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmm.checks import check_choice
 from bayesmm.design.naming import SAMPLE_DIMS, name_parameters, posterior_name
-from bayesmm.errors import ModelError, near_matches
 from bayesmm.model import MixedModel
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.log_likelihood import fitted_means
@@ -23,12 +23,7 @@ KINDS = ("marginal", "conditional", "fitted")
 
 def r2(model: MixedModel, data: xr.DataTree, kind: str) -> xr.DataArray:
     """R² of every draw; see :meth:`Posterior.r2`."""
-    if kind not in KINDS:
-        raise ModelError(
-            f"kind is {kind!r}",
-            expected=f"one of {', '.join(map(repr, KINDS))}",
-            advice=near_matches(kind, KINDS),
-        )
+    check_choice("kind", kind, KINDS)
     if kind == "fitted":
         values = _fitted_r2(model, data)
     else:

@@ -3,7 +3,7 @@
 from bayesmm.predict.effects import correlation_factor, draw_effects, pad_effects
 from bayesmm.predict.error import prediction_variance
 from bayesmm.predict.linear import add_noise, check_size, draw_pieces, linear_predictor
-from bayesmm.predict.options import KINDS, NEW_LEVELS, check_choice, check_count
+from bayesmm.predict.options import KINDS, NEW_LEVELS
 from bayesmm.predict.rows import Rows, RowTerm, as_new_levels, rows_of_data, rows_of_design, rows_to_predict
 
 __all__ = [
@@ -13,8 +13,6 @@ __all__ = [
     "Rows",
     "add_noise",
     "as_new_levels",
-    "check_choice",
-    "check_count",
     "check_size",
     "correlation_factor",
     "draw_effects",

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesmm.checks import check_choice
 from bayesmm.design import Design, RandomTerm, Rebuilt, RebuiltTerm
 from bayesmm.design.entrance import as_frame
 from bayesmm.design.factor import level_index
 from bayesmm.design.given import aligned
 from bayesmm.errors import DataError, ModelError
-from bayesmm.predict.options import NEW_LEVELS, check_choice
+from bayesmm.predict.options import NEW_LEVELS
 
 SHOWN = 8
 """How many levels an error names."""

@@ -219,8 +219,8 @@ def test_intervals_have_the_probability_that_is_asked_for():
     assert table.loc["Days", "upper 90%"] == pytest.approx(fit.beta["Days"] + 1.6448536 * fit.se["Days"])
 
 
-@pytest.mark.parametrize("prob", [95, 1.0, 0.0, -0.5])
-def test_a_probability_that_is_none_is_refused(prob: float):
+@pytest.mark.parametrize("prob", [95, 1.0, 0.0, -0.5, "0.9", None, True])
+def test_a_probability_that_is_none_is_refused(prob: object):
     with pytest.raises(bmm.BayesmmError, match="prob"):
         fitted("sleepstudy_intercept", "REML").summary(prob=prob)
 
