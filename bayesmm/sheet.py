@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ import pandas as pd
 
 FEWEST = 2
 """Significant digits that the smallest number of a column has at least."""
+LINE, NARROWEST = 100, 24
+"""Columns of text that a line takes at most, if names have at least so many."""
 WIDEST = 5
 """Powers of ten between the largest and the smallest number, up to which they share their decimals."""
 
@@ -65,7 +68,9 @@ class Sheet:
 
     def __str__(self) -> str:
         width = max((len(label) for label, _ in self.facts), default=0)
-        parts = [self.title, "\n".join(f"  {label:<{width}}  {text}" for label, text in self.facts)]
+        hanging = "\n" + " " * (width + 4)
+        facts = [(label, broken(text, LINE - width - 4).replace("\n", hanging)) for label, text in self.facts]
+        parts = [self.title, "\n".join(f"  {label:<{width}}  {text}" for label, text in facts)]
         parts += [f"{table.title}\n{_text_table(table)}" for table in self.tables]
         if self.notes:
             parts.append("\n".join(self.notes))
@@ -121,12 +126,36 @@ def _format_number(value: float, digits: int) -> str:
     return f"{value:.{max(digits - 1 - max(size, -1), 0)}f}"
 
 
+def broken(name: str, width: int) -> str:
+    """A name in lines of at most so many characters, broken after ``|``, ``:`` and spaces, never in a word.
+
+    Examples
+    --------
+    >>> broken("condition[treated]:time|school:class_sigma", 24)
+    'condition[treated]:time|\\nschool:class_sigma'
+    """
+    lines = [""]
+    for piece in re.split(r"(?<=[|: ])", name):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def _text_table(table: Table) -> str:
     heads, rows = table.cells()
-    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    others = sum(max(len(row[i]) for row in [heads, *rows]) + 2 for i in range(1, len(heads)))
+    room = max(LINE - 2 - others, NARROWEST)
+    names = [broken(row[0], room).split("\n") for row in [heads, *rows]]
+    blocks = [
+        [[name, *(row[1:] if i == 0 else [""] * (len(row) - 1))] for i, name in enumerate(lines)]
+        for lines, row in zip(names, [heads, *rows], strict=True)
+    ]
+    flat = [line for block in blocks for line in block]
+    widths = [max(len(row[i]) for row in flat) for i in range(len(heads))]
     numeric = [False, *(dtype.kind in "iuf" for dtype in table.frame.dtypes)]
     lines = []
-    for row in [heads, *rows]:
+    for row in flat:
         cells = [
             f"{cell:>{w}}" if right else f"{cell:<{w}}"
             for cell, w, right in zip(row, widths, numeric, strict=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from bayesmm.sheet import Sheet, Table
+from bayesmm.sheet import Sheet, Table, broken
 
 
 def show(sheet: Sheet, console: Console) -> None:
@@ -41,19 +39,3 @@ def _table(table: Table, width: int) -> RichTable:
     for row in rows:
         shown.add_row(*map(escape, row))
     return shown
-
-
-def broken(name: str, width: int) -> str:
-    """A name in lines of at most so many characters, broken after ``|``, ``:`` and spaces, never in a word.
-
-    Examples
-    --------
-    >>> broken("condition[treated]:time|school:class_sigma", 24)
-    'condition[treated]:time|\\nschool:class_sigma'
-    """
-    lines = [""]
-    for piece in re.split(r"(?<=[|: ])", name):
-        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
-            lines.append("")
-        lines[-1] += piece
-    return "\n".join(line.rstrip() for line in lines)

@@ -5,8 +5,8 @@ from io import StringIO
 import pandas as pd
 from rich.console import Console
 
-from bayesmm.cli.render import broken, show
-from bayesmm.sheet import Sheet, Table
+from bayesmm.cli.render import show
+from bayesmm.sheet import LINE, Sheet, Table, broken
 
 
 def test_names_break_after_bars_and_colons_and_never_in_a_word():
@@ -25,3 +25,16 @@ def test_a_wide_table_on_a_narrow_terminal():
     text = console.export_text()
     assert "condition:time|" in text
     assert "classroom_sigma" in text
+
+
+def test_a_printed_page_breaks_long_names_too():
+    names = ["condition[treated]:time[after]|school:classroom:pupil_sigma", "x"]
+    frame = pd.DataFrame({f"column {i}": [1.5, 2.5] for i in range(7)}, index=names)
+    sheet = Sheet("A page", (("X", ", ".join(f"condition[{i}]" for i in range(40))),), (Table("All", frame),))
+    lines = str(sheet).splitlines()
+    assert max(map(len, lines)) <= LINE
+    name = [line.split()[0] for line in lines if "condition[treated]" in line or "pupil" in line]
+    assert len(name) > 1
+    assert name[0].endswith((":", "|"))
+    assert name[-1].endswith("pupil_sigma")
+    assert sum("1.5" in line for line in lines) == 1
