@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -114,6 +115,25 @@ class MixedModel:
         other._family, other._priors = self._family, dict(self._priors)
         other._design = self._design.with_response(y)
         return other
+
+
+def file_attributes(model: MixedModel, method: str) -> dict[str, Any]:
+    """What a reader of a result in a file needs to know of its model, as text and numbers."""
+    from importlib.metadata import version
+
+    design = model.design
+    return {
+        "created_by": "bayesmm",
+        "bayesmm_version": version("bayesmm"),
+        "formula": design.formula.text,
+        "family": model.family.name,
+        "link": model.family.link,
+        "method": method,
+        "n_observations": design.n,
+        "groups": json.dumps({name: len(factor) for name, factor in design.factors.items()}),
+        "references": json.dumps(dict(design.fixed.references)),
+        "codings": json.dumps(dict(design.fixed.codings)),
+    }
 
 
 def _family(name: str, link: str | None) -> Family:

@@ -9,7 +9,6 @@ the criterion at θ̂ is another.
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from bayesmm.estimate.certificate import Certificate, certify
 from bayesmm.estimate.optimise import Optimum, judge
 from bayesmm.estimate.parameters import scalar_parameters
 from bayesmm.likelihood import MarginalLikelihood, Solution, one_thread
-from bayesmm.model import MixedModel
+from bayesmm.model import MixedModel, file_attributes
 from bayesmm.storage import load_tree
 
 if TYPE_CHECKING:
@@ -54,17 +53,7 @@ def estimate_tree(
         },
     )
     tree = xr.DataTree.from_dict({"estimate": estimate})
-    tree.attrs = {
-        "created_by": "bayesmm",
-        "bayesmm_version": version("bayesmm"),
-        "formula": design.formula.text,
-        "family": model.family.name,
-        "link": model.family.link,
-        "method": "REML" if reml else "ML",
-        "n_observations": design.n,
-        "groups": json.dumps({name: len(factor) for name, factor in design.factors.items()}),
-        "references": json.dumps(dict(design.fixed.references)),
-        "codings": json.dumps(dict(design.fixed.codings)),
+    tree.attrs = file_attributes(model, "REML" if reml else "ML") | {
         "criterion": solution.criterion,
         "verdict": verdict,
         "restarts": json.dumps(optimum.starts),

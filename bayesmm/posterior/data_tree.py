@@ -12,7 +12,7 @@ from bayesmm.design import Design
 from bayesmm.design.identification import unidentified
 from bayesmm.design.naming import OBS, SAMPLE_DIMS, name_parameters, posterior_name
 from bayesmm.errors import ModelError
-from bayesmm.model import MixedModel
+from bayesmm.model import MixedModel, file_attributes
 from bayesmm.posterior.log_prior import log_prior
 
 if TYPE_CHECKING:
@@ -142,20 +142,8 @@ def _constant_data(
 
 def tree_attributes(model: MixedModel, method: str, seed: int | None) -> dict[str, Any]:
     """What a reader of the draws needs to know, as text and numbers, which any file format keeps."""
-    from importlib.metadata import version
-
     design = model.design
-    attributes: dict[str, Any] = {
-        "created_by": "bayesmm",
-        "bayesmm_version": version("bayesmm"),
-        "formula": design.formula.text,
-        "family": model.family.name,
-        "link": model.family.link,
-        "method": method,
-        "n_observations": design.n,
-        "groups": json.dumps({name: len(factor) for name, factor in design.factors.items()}),
-        "references": json.dumps(dict(design.fixed.references)),
-        "codings": json.dumps(dict(design.fixed.codings)),
+    attributes = file_attributes(model, method) | {
         "priors": json.dumps({name: str(prior) for name, prior in model.priors.items()}),
         "intercept_prior": "centred" if name_parameters(design).has_intercept and design.p > 1 else "raw",
     }

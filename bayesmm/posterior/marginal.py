@@ -208,6 +208,11 @@ def run_marginal(
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - clock
         clock = time.perf_counter()
 
+    def attempt(proposals: _Fitted) -> tuple[MarginalDraws, _Fitted]:
+        """Draws by the proposals, and these with all points that there are then."""
+        drawn, found = _draw(target, proposals, sink(), (chains, draws), rng, seconds, progress)
+        return drawn, replace(proposals, found=found)
+
     rng = np.random.default_rng(seed)
     with Progress(chains * (draws + SKIP), "mode", show=progressbar) as progress:
         target.check_start()
@@ -220,20 +225,19 @@ def run_marginal(
             fitted = _piloted(target, fitted, rng, size=chains * (draws + SKIP) // PILOT)
         stage("adaptation")
         progress.say("draws")
-        drawn, found = _draw(target, fitted, sink(), (chains, draws), rng, seconds, progress)
+        drawn, fitted = attempt(fitted)
         if not drawn.trusted or not (_dear(target) or drawn.worth > WORTH / 2):
             # What has failed knows best where weights are large, and what a proposal is worth.
-            fitted = replace(fitted, found=found).refitted(target, rng)
+            fitted = fitted.refitted(target, rng)
             if not _dear(target):
                 more = int(np.clip(np.ceil(WORTH / max(drawn.share, 1e-3)), fitted.thin, MOST_RETHINNED))
                 fitted = replace(fitted, thin=more)
             progress.restart()
-            drawn, found = _draw(target, fitted, sink(), (chains, draws), rng, seconds, progress)
+            drawn, fitted = attempt(fitted)
         if not drawn.trusted:  # the t mixture alone has wider tails than a surrogate
-            again = replace(fitted, found=found).refitted(target, rng)
-            fitted = replace(again, surrogate=None, thin=fitted.thin)
+            again = fitted.refitted(target, rng)
             progress.restart()
-            drawn, found = _draw(target, fitted, sink(), (chains, draws), rng, seconds, progress)
+            drawn, _ = attempt(replace(again, surrogate=None, thin=fitted.thin))
     stage("draws")
     return drawn
 
