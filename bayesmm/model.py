@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
 from bayesmm.design import Design, build_design
 from bayesmm.errors import ModelError, near_matches
 from bayesmm.families import FAMILIES, Family
 from bayesmm.formula import Formula
+from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.priors import Prior, resolve_priors
 
 
@@ -90,6 +92,22 @@ class MixedModel:
         """The prior of every parameter, by its name in the posterior; a copy."""
         return dict(self._priors)
 
+    @cached_property
+    def likelihood(self) -> MarginalLikelihood:
+        """The exact marginal likelihood of the variance parameters; formed once, used by every fit.
+
+        ``model.likelihood.criterion(phi, reml=True)`` and ``.criterion_and_gradient`` are open to any search
+        or sampler; ``.internal(theta)`` and ``.external(phi)`` change between its parameters and lme4's θ.
+
+        Examples
+        --------
+        >>> import bayesmm as bmm
+        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
+        >>> round(model.likelihood.criterion(model.likelihood.internal([0.7525807]), reml=False), 4)
+        327.3271
+        """
+        return MarginalLikelihood(self.design)
+
     def with_response(self, y: Any) -> Self:
         """The same model of another response: design and priors as they are, the priors not scaled anew.
 
@@ -111,7 +129,7 @@ class MixedModel:
         >>> other.priors == model.priors, round(other.fit().sigma / model.fit().sigma, 6)
         (True, 0.001)
         """
-        other = object.__new__(type(self))  # what a subclass has cached belongs to the old response
+        other = object.__new__(type(self))  # what is cached belongs to the old response
         other._family, other._priors = self._family, dict(self._priors)
         other._design = self._design.with_response(y)
         return other

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bayesmm.blocks import describe_blocks
 from bayesmm.design.face import random_terms
 from bayesmm.estimate.estimate import Estimate
 from bayesmm.estimate.fit import fit
-from bayesmm.likelihood import MarginalLikelihood, describe_blocks
 from bayesmm.model import MixedModel
 from bayesmm.sheet import Sheet, Table
 
@@ -36,22 +35,6 @@ class Model(MixedModel):
     """
     )
 
-    @cached_property
-    def likelihood(self) -> MarginalLikelihood:
-        """The exact marginal likelihood of the variance parameters; formed once, used by every fit.
-
-        ``model.likelihood.criterion(phi, reml=True)`` and ``.criterion_and_gradient`` are open to any search
-        or sampler; ``.internal(theta)`` and ``.external(phi)`` change between its parameters and lme4's θ.
-
-        Examples
-        --------
-        >>> import bayesmm as bmm
-        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
-        >>> round(model.likelihood.criterion(model.likelihood.internal([0.7525807]), reml=False), 4)
-        327.3271
-        """
-        return MarginalLikelihood(self.design)
-
     def blocks(self) -> Sheet:
         """How the model's matrices will be factored: order, kinds of block, memory and work."""
         return describe_blocks(self.likelihood.layout)
@@ -66,7 +49,7 @@ class Model(MixedModel):
         >>> round(model.fit(reml=False).criterion, 4)
         327.3271
         """
-        return fit(self, reml=reml, likelihood=self.likelihood)
+        return fit(self, reml=reml)
 
     def sample(
         self,
@@ -94,7 +77,6 @@ class Model(MixedModel):
             progressbar=progressbar,
             target_accept=target_accept,
             cores=cores,
-            likelihood=self.likelihood,
         )
 
     def prior_predictive(self, draws: int = 500, random_seed: Any = None) -> xr.DataTree:
@@ -151,7 +133,7 @@ class Model(MixedModel):
         """
         from bayesmm.posterior import to_pymc, to_pymc_marginal
 
-        return to_pymc_marginal(self, self.likelihood) if marginal else to_pymc(self)
+        return to_pymc_marginal(self) if marginal else to_pymc(self)
 
     def equations(self, values: Estimate | Posterior | None = None, *, priors: bool = False) -> Equations:
         """The model as mathematics: by levels, in one equation, in matrices; one cluster's with its numbers.

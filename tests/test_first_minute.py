@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bayesmm.likelihood.notice import TEXT
+from bayesmm.blocks.kernels.notice import TEXT
 from tests.benchmarks.first_minute import VERBS, in_process
 
 MOST = 55
@@ -41,7 +41,7 @@ def test_each_function_is_compiled_once_and_found_again(tmp_path: Path):
 
 ONE_ROUTINE = """
 import numpy as np
-from bayesmm.likelihood.dense import last_row_solution
+from bayesmm.blocks.kernels.dense import last_row_solution
 for _ in range(2):
     last_row_solution(1, np.ones((1, 1)), np.empty(1))
 """

@@ -6,11 +6,12 @@ from bayesmm.design.identification import check_identified
 from bayesmm.estimate.certificate import certify
 from bayesmm.estimate.estimate import Estimate
 from bayesmm.estimate.optimise import minimise
-from bayesmm.likelihood import MarginalLikelihood, checked_reml, one_thread
+from bayesmm.likelihood import checked_reml
 from bayesmm.model import MixedModel
+from bayesmm.parallel import one_thread
 
 
-def fit(model: MixedModel, *, reml: bool = True, likelihood: MarginalLikelihood | None = None) -> Estimate:
+def fit(model: MixedModel, *, reml: bool = True) -> Estimate:
     """The REML (or ML) estimate of a Gaussian mixed model.
 
     Parameters
@@ -19,8 +20,6 @@ def fit(model: MixedModel, *, reml: bool = True, likelihood: MarginalLikelihood 
         The model; its priors play no part here.
     reml
         True for the restricted likelihood, which allows for the estimation of β; False for ML.
-    likelihood
-        The model's likelihood, if it has been formed already.
 
     Raises
     ------
@@ -31,7 +30,7 @@ def fit(model: MixedModel, *, reml: bool = True, likelihood: MarginalLikelihood 
     """
     reml = checked_reml(reml)
     check_identified(model.design)
-    likelihood = likelihood or MarginalLikelihood(model.design)
+    likelihood = model.likelihood
     with one_thread():
         optimum = minimise(likelihood, reml=reml)
         solution = likelihood.solution(optimum.phi, reml=reml)

@@ -18,8 +18,9 @@ from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import Certificate, certify
 from bayesmm.estimate.optimise import Optimum, judge
 from bayesmm.estimate.parameters import scalar_parameters
-from bayesmm.likelihood import MarginalLikelihood, Solution, one_thread
+from bayesmm.likelihood import MarginalLikelihood, Solution
 from bayesmm.model import MixedModel, file_attributes
+from bayesmm.parallel import one_thread
 from bayesmm.storage import load_tree
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def restored(
         )
     data = load_tree(path, "estimate")
     found, reml = data["estimate"], data.attrs["method"] == "REML"
-    likelihood = getattr(model, "likelihood", None) or MarginalLikelihood(model.design)
+    likelihood = model.likelihood
     theta, names = found["theta"].to_numpy(), [str(name) for name in found["coefficient"].to_numpy()]
     if len(theta) != likelihood.size or names != list(model.design.names):
         raise _other(

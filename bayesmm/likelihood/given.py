@@ -1,7 +1,7 @@
 """p(y | φ, σ, δ): some coefficients given, the others and b integrated out.
 
 What is given takes part as another response, y − Cδ with C (n, c): to the rest of the model it is as if y
-itself had been measured so. In the whitened coordinates of :mod:`bayesmm.design.coordinates`, which stay
+itself had been measured so. In the whitened coordinates of :mod:`bayesmm.likelihood.coordinates`, which stay
 those of y, [Z X]'(y − Cδ) is linear in δ and (y − Cδ)'(y − Cδ) quadratic, so that a point costs one
 factorization and a copy of the arrays, and nothing that grows with the rows. The derivative in δ,
 
@@ -16,11 +16,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayesmm.design.cross_product import CrossProduct, cross_product
+from bayesmm.blocks.cross_product import CrossProduct
+from bayesmm.blocks.kernels.batch import evaluate_many
+from bayesmm.blocks.layout import Layout, layout_of
 from bayesmm.design.design import Design
-from bayesmm.likelihood.batch import evaluate_many
+from bayesmm.likelihood.coordinates import cross_product_of
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
-from bayesmm.likelihood.layout import Layout, layout_of
 
 
 class Responses:
@@ -75,7 +76,7 @@ class GivenCoefficients:
         root = 1.0 if design.weights is None else np.sqrt(design.weights)
         together = np.column_stack([design.y - explained, columns]).T * root / coordinates.scale
         self.rows = together.T  # (n, c + 1)
-        self.crosses = [cross_product(each, coordinates) for each in self.designs]
+        self.crosses = [cross_product_of(each, coordinates) for each in self.designs]
         self.responses = Responses([likelihood.cross, *self.crosses], self.rows.T @ self.rows)
 
     def log_densities(

@@ -6,7 +6,7 @@ With β ~ N(m₀, P₀⁻¹), ω = σ², ωP₀ added to X'X, ωP₀m₀ to X'y 
     ∂/∂log ω = n − p + ω tr(C⁻¹P₀) + (β̂ − m₀)'P₀(β̂ − m₀) − r²/ω     at fixed λ,
 
 and its gradient in λ is the kernel's with κ = 1/ω and w = 1. Everything is computed in the whitened
-coordinates of :mod:`bayesmm.design.coordinates`, whose change of variables the value allows for.
+coordinates of :mod:`bayesmm.likelihood.coordinates`, whose change of variables the value allows for.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from bayesmm.blocks.kernels.batch import evaluate_some
+from bayesmm.blocks.kernels.dense import SMALL
+from bayesmm.blocks.kernels.slope import log_density
+from bayesmm.blocks.layout import Layout, LayoutAt
+from bayesmm.blocks.packed import Extent, pack
 from bayesmm.errors import ModelError
-from bayesmm.likelihood.batch import evaluate_some
-from bayesmm.likelihood.dense import SMALL
-from bayesmm.likelihood.layout import Layout, LayoutAt
 from bayesmm.likelihood.marginal import MarginalLikelihood
-from bayesmm.likelihood.packed import Extent, pack
-from bayesmm.likelihood.slope import log_density
-from bayesmm.likelihood.threads import one_thread
+from bayesmm.parallel import one_thread
 
 STREAMS = 16
 """Pieces of a set of draws that have random numbers of their own."""
@@ -122,7 +122,7 @@ class IntegratedLikelihood:
 
     @cached_property
     def packed(self) -> tuple[np.ndarray, np.ndarray]:
-        """All that :func:`bayesmm.likelihood.slope.log_density` needs besides φ and log σ, as two arrays."""
+        """What :func:`~bayesmm.blocks.kernels.slope.log_density` needs besides φ and log σ, as two arrays."""
         return self._pack(self.likelihood.layout)
 
     def _pack(self, layout: Layout) -> tuple[np.ndarray, np.ndarray]:

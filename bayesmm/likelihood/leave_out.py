@@ -26,16 +26,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from bayesmm.design.cross_product import CrossProduct, Pair, cross_product
+from bayesmm.blocks.cross_product import CrossProduct, Pair
+from bayesmm.blocks.kernels.batch import evaluate_some
+from bayesmm.blocks.layout import Layout, LayoutAt, layout_of
 from bayesmm.errors import ModelError
-from bayesmm.likelihood.batch import evaluate_some
+from bayesmm.likelihood.coordinates import cross_product_of
 from bayesmm.likelihood.given import GivenCoefficients, Responses
 from bayesmm.likelihood.given_sets import GivenCells, GivenSubtrees
 from bayesmm.likelihood.integrated import IntegratedLikelihood
-from bayesmm.likelihood.layout import Layout, LayoutAt, layout_of
 from bayesmm.likelihood.removal import LEAST, remove_rows, remove_subtrees
-from bayesmm.likelihood.threads import one_thread
 from bayesmm.likelihood.units import Cells, Subtrees, cells_of, subtree_sizes, subtrees_of
+from bayesmm.parallel import one_thread
 
 LARGEST = 4e9
 """Bytes that the cross-products of the sets may take."""
@@ -214,7 +215,7 @@ class LeaveOut:
         whole, information = densities(crosses, None)
         for i in range(self.n_units):
             rows = order[start[i] : start[i + 1]]
-            parts = [cross_product(design, likelihood.coordinates, rows) for design in designs]
+            parts = [cross_product_of(design, likelihood.coordinates, rows) for design in designs]
             left_crosses = [_without(cross, part) for cross, part in zip(crosses, parts, strict=True)]
             rest, left = densities(left_crosses, rows)
             out[:, i] = np.where(left - information > np.log(LEAST), whole - rest, np.nan)

@@ -7,7 +7,7 @@ Read off one factorization (Bates, Mächler, Bolker & Walker 2015, eqs. 34 and 4
 
 with σ profiled out, σ̂² = r²/n or r²/(n − p). All constants are included, as in lme4. The parameters are
 θ, the entries of the terms' relative factors; inside, they are φ, the same factors in the coordinates of
-:mod:`bayesmm.design.coordinates`, where all are of order one.
+:mod:`bayesmm.likelihood.coordinates`, where all are of order one.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import cho_solve
 
+from bayesmm.blocks.describe import check_memory
+from bayesmm.blocks.factorization import COMPILED, Factorization
+from bayesmm.blocks.kernels.batch import evaluate_many, evaluate_points
+from bayesmm.blocks.kernels.routine import prepare
+from bayesmm.blocks.layout import layout_of
 from bayesmm.covariance import Covariance
-from bayesmm.design.coordinates import coordinates_of
-from bayesmm.design.cross_product import cross_product
 from bayesmm.design.design import Design
 from bayesmm.errors import ModelError
-from bayesmm.likelihood.batch import evaluate_many, evaluate_points
-from bayesmm.likelihood.blocks import check_memory
-from bayesmm.likelihood.factorization import COMPILED, Factorization
-from bayesmm.likelihood.layout import layout_of
-from bayesmm.likelihood.routine import prepare
-from bayesmm.likelihood.threads import one_thread
+from bayesmm.likelihood.coordinates import coordinates_of, cross_product_of
+from bayesmm.parallel import one_thread
 
 PROBE = 1e-5
 """How far off the boundary, in natural scales, the slope in a covariance is looked at."""
@@ -77,7 +76,7 @@ class MarginalLikelihood:
     def __init__(self, design: Design) -> None:
         self.design = design
         self.coordinates = coordinates_of(design)
-        self.cross = cross_product(design, self.coordinates)
+        self.cross = cross_product_of(design, self.coordinates)
         self.layout = layout_of(self.cross)
         check_memory(self.layout)
         prepare(*COMPILED, evaluate_points)

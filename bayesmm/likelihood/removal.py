@@ -9,7 +9,7 @@ which for one row with leverage h = w'Pw is log 2πω − log(1 − h) + (y − 
 
 Random effects u_D that no other row touches, those of the nodes below the level left out, are integrated out
 first: W'W, W'y and y'y become those of (I + W_DW_D')^(−1/2)[W y], which the factor's rows give, and
-log|I + W_DW_D'| is added. Notation and layout are those of :mod:`bayesmm.likelihood.elimination`.
+log|I + W_DW_D'| is added. Notation and layout are those of :mod:`bayesmm.blocks.kernels.elimination`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,18 @@ import numba
 import numpy as np
 from numba.core import types
 
-from bayesmm.likelihood.layout import Layout
-from bayesmm.likelihood.moments import factorize, solve_and_invert
-from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBER, NUMBERS, integers, numbers, offset, routine
-from bayesmm.likelihood.table import (
+from bayesmm.blocks.kernels.moments import factorize, solve_and_invert
+from bayesmm.blocks.kernels.routine import (
+    INTEGER,
+    INTEGERS,
+    NUMBER,
+    NUMBERS,
+    integers,
+    numbers,
+    offset,
+    routine,
+)
+from bayesmm.blocks.kernels.table import (
     ANCESTOR_START,
     ANCESTORS,
     DIAGONAL_START,
@@ -47,6 +55,7 @@ from bayesmm.likelihood.table import (
     K,
     Table,
 )
+from bayesmm.blocks.layout import Layout
 from bayesmm.likelihood.units import Cells, Subtrees
 
 LOG_2PI = float(np.log(2 * np.pi))

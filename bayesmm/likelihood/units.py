@@ -1,7 +1,7 @@
 """Sets of rows that may be left out, as arrays for the kernels: which columns of [Z X] each of them touches.
 
 Two kinds of sets touch only columns between which the inverse of K is known, because they lie on the factor's
-pattern (:mod:`bayesmm.likelihood.layout`):
+pattern (:mod:`bayesmm.blocks.layout`):
 
 - a single row: its level of each factor, and X. Rows with the same levels make a :class:`Cells` entry;
 - all rows of one level of a factor in the head, a node: the node, its ancestors, the tail's columns of its
@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from bayesmm.design.coordinates import Coordinates, transformed_rows
+from bayesmm.blocks.layout import Layout
 from bayesmm.design.design import Design
-from bayesmm.likelihood.layout import Layout
+from bayesmm.likelihood.coordinates import Coordinates, transformed_rows
 
 
 class Cells(NamedTuple):

@@ -29,7 +29,7 @@ from bayesmm.checks import check_count
 from bayesmm.design import Design
 from bayesmm.design.naming import OBS, SAMPLE_DIMS, Names, name_parameters, posterior_name
 from bayesmm.errors import ModelError, near_matches
-from bayesmm.likelihood import IntegratedLikelihood, LeaveOut, MarginalLikelihood
+from bayesmm.likelihood import IntegratedLikelihood, LeaveOut
 from bayesmm.model import MixedModel
 from bayesmm.posterior.coefficients import SampledCoefficients
 from bayesmm.posterior.draw_arrays import DrawArrays
@@ -93,7 +93,7 @@ def _integrated(
 
     coefficients = SampledCoefficients(model) if not_normal(model) else None
     if coefficients is None:
-        given, integrated = None, IntegratedLikelihood(MarginalLikelihood(model.design), *normal_prior(model))
+        given, integrated = None, IntegratedLikelihood(model.likelihood, *normal_prior(model))
     else:
         given, integrated = coefficients.given, coefficients.given.integrated
     sets = LeaveOut(integrated, unit, given)

@@ -2,7 +2,7 @@
 
 One operation gives the value and all derivatives, because a sampler asks for both at every point and they
 share the factorization. Its inputs are φ, log σ and the two arrays that
-:func:`bayesmm.likelihood.packed.pack` makes, so that the operation itself holds nothing: it can be pickled,
+:func:`bayesmm.blocks.packed.pack` makes, so that the operation itself holds nothing: it can be pickled,
 and one compiled function serves models of any size. In numba's mode the compiled kernel is called directly,
 without Python; in any other through ``perform``.
 

@@ -6,7 +6,7 @@ exact, as one operation (:mod:`bayesmm.posterior.marginal_op`). Two to some thir
 funnel between b and its scale, so that NUTS takes few and long steps. b and β are drawn afterwards by
 :func:`bayesmm.posterior.recover`.
 
-From the user's sds and correlations to the whitened relative factor (:mod:`bayesmm.design.coordinates`):
+From the user's sds and correlations to the whitened relative factor (:mod:`bayesmm.likelihood.coordinates`):
 λ̃ = T diag(sd/σ) L, of which the structure's entries are φ.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from bayesmm.design.naming import OBS, SIGMA, Names, TermNames, name_parameters
 from bayesmm.errors import ModelError, near_matches
-from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
+from bayesmm.likelihood import IntegratedLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior.pymc_scales import correlation_rows, free_variable, standard_deviations
 from bayesmm.posterior.scales import normal_prior, not_normal
@@ -28,21 +28,19 @@ if TYPE_CHECKING:
     import pymc as pm
 
 
-def to_pymc_marginal(model: MixedModel, likelihood: MarginalLikelihood | None = None) -> pm.Model:
+def to_pymc_marginal(model: MixedModel) -> pm.Model:
     """The marginal model as a ``pm.Model``; its variables are named as in a posterior.
 
     The response is an observed variable whose log density is that of all rows together. It can't be drawn
     from: predictions are made of a posterior that has β and b.
 
     Where crossed factors leave a large dense block (``model.blocks()``), sample within
-    :func:`bayesmm.likelihood.one_thread`: chains in threads whose BLAS has threads too wait for each other.
+    :func:`bayesmm.parallel.one_thread`: chains in threads whose BLAS has threads too wait for each other.
 
     Parameters
     ----------
     model
         The model.
-    likelihood
-        Its likelihood, if it has been formed already.
 
     Raises
     ------
@@ -66,7 +64,7 @@ def to_pymc_marginal(model: MixedModel, likelihood: MarginalLikelihood | None = 
     """
     import pymc as pm
 
-    integrated = _integrated(model, likelihood)
+    integrated = _integrated(model)
     design, priors = model.design, model.priors
     names = name_parameters(design)
     with pm.Model(coords=_coords(names)) as marginal:
@@ -97,9 +95,7 @@ def to_pymc_marginal(model: MixedModel, likelihood: MarginalLikelihood | None = 
     return marginal
 
 
-def integrated_logp(
-    model: MixedModel, variables: Mapping[str, Any], likelihood: MarginalLikelihood | None = None
-) -> Any:
+def integrated_logp(model: MixedModel, variables: Mapping[str, Any]) -> Any:
     """log p(y | sds, correlations, σ) with b and β integrated out, as a scalar of variables of one's own.
 
     For a ``pm.Model`` with other priors than :class:`~bayesmm.priors.Prior` has: hyperpriors, sds that depend
@@ -113,8 +109,6 @@ def integrated_logp(
     variables
         The posterior's name of each sd, correlation and ``sigma`` → a PyTensor variable or numbers, of the
         posterior's shape.
-    likelihood
-        Its likelihood, if it has been formed already.
 
     Raises
     ------
@@ -156,11 +150,11 @@ def integrated_logp(
             rows.append(_identity(term.k))
         else:
             rows.append(_rows_of(pt.as_tensor(variables[named.corr]), named, term.k))
-    integrated = _integrated(model, likelihood)
+    integrated = _integrated(model)
     return _log_likelihood(integrated, *_internal(integrated, sds, rows, pt.as_tensor(variables[SIGMA])))
 
 
-def _integrated(model: MixedModel, likelihood: MarginalLikelihood | None) -> IntegratedLikelihood:
+def _integrated(model: MixedModel) -> IntegratedLikelihood:
     odd = not_normal(model)
     if odd:
         raise ModelError(
@@ -168,7 +162,7 @@ def _integrated(model: MixedModel, likelihood: MarginalLikelihood | None) -> Int
             expected="normal priors on all coefficients: only those integrate out exactly",
             advice=f'priors={{"{odd[0]}": bayesmm.Prior("Normal", …)}}, or to_pymc() with the coefficients',
         )
-    return IntegratedLikelihood(likelihood or MarginalLikelihood(model.design), *normal_prior(model))
+    return IntegratedLikelihood(model.likelihood, *normal_prior(model))
 
 
 def _log_likelihood(integrated: IntegratedLikelihood, phi: Any, log_sigma: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from bayesmm.design.naming import SAMPLE_DIMS, SIGMA, Names, name_parameters
 from bayesmm.errors import ModelError
-from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
+from bayesmm.likelihood import IntegratedLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import build_tree
 from bayesmm.posterior.draw_arrays import DrawArrays
@@ -40,7 +40,6 @@ def recover(
     random_seed: int | np.random.Generator | None = None,
     *,
     cores: int = 1,
-    likelihood: MarginalLikelihood | None = None,
 ) -> Posterior:
     """The whole posterior, with β and b, from draws of the standard deviations, correlations and σ.
 
@@ -56,8 +55,6 @@ def recover(
         A whole number, a numpy Generator, or None. Equal seeds give equal draws.
     cores
         How many threads to use.
-    likelihood
-        The model's likelihood, if it has been formed already.
 
     Returns
     -------
@@ -99,8 +96,7 @@ def recover(
         )
     arrays = DrawArrays(names, {name: array.reshape(S, *array.shape[2:]) for name, array in values.items()})
     seed = seed_of(random_seed)
-    likelihood = likelihood or MarginalLikelihood(model.design)
-    beta, effects = _draw(model, likelihood, arrays, np.random.default_rng(seed), cores)
+    beta, effects = _draw(model, arrays, np.random.default_rng(seed), cores)
     beta = beta.reshape(*shape, -1)
     for term in names.fixed:
         columns = beta[..., list(term.positions)]
@@ -112,14 +108,13 @@ def recover(
 
 def _draw(
     model: MixedModel,
-    likelihood: MarginalLikelihood,
     arrays: DrawArrays,
     rng: np.random.Generator,
     cores: int,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """β (S, p), and b (S, ℓ, k) of each term."""
     design, S = model.design, len(arrays)
-    integrated = IntegratedLikelihood(likelihood, *normal_prior(model))
+    integrated = IntegratedLikelihood(model.likelihood, *normal_prior(model))
     beta = np.empty((S, design.p))
     effects = [np.empty((S, len(term.factor), term.k)) for term in design.terms]
     length = max(1, CHUNK // max(design.q, 1))
@@ -127,7 +122,7 @@ def _draw(
         at = slice(start, min(start + length, S))
         sigma = arrays.sigma(at)
         factors = [arrays.factor(t, at) / sigma[:, None, None] for t in range(len(design.terms))]
-        phi = likelihood.internal_many(factors)
+        phi = model.likelihood.internal_many(factors)
         density, drawn = integrated.draw(phi, np.log(sigma), rng, cores=cores)
         if not np.isfinite(density).all():
             raise ModelError(

@@ -12,8 +12,8 @@ import numpy as np
 
 from bayesmm.checks import check_choice, check_count
 from bayesmm.errors import ModelError
-from bayesmm.likelihood import MarginalLikelihood, one_thread
 from bayesmm.model import MixedModel
+from bayesmm.parallel import one_thread
 from bayesmm.posterior.data_tree import build_tree
 from bayesmm.posterior.effects import KeptEffects, Sink, SummarisedEffects
 from bayesmm.posterior.marginal import MarginalDraws, run_marginal
@@ -45,7 +45,6 @@ def sample(
     progressbar: bool = True,
     target_accept: float = 0.9,
     cores: int | None = None,
-    likelihood: MarginalLikelihood | None = None,
 ) -> Posterior:
     """Draw from the posterior of a model.
 
@@ -78,8 +77,6 @@ def sample(
         The acceptance rate that the step size is tuned to: higher is slower and follows tighter bends.
     cores
         How many threads to use; None takes what the machine has.
-    likelihood
-        The model's likelihood, if it has been formed already.
 
     Raises
     ------
@@ -110,9 +107,7 @@ def sample(
     seed = seed_of(random_seed)
     common = {"draws": draws, "chains": chains, "seed": seed, "progressbar": bool(progressbar)}
     nuts = {"tune": tune, "target_accept": float(target_accept)}
-    target = MarginalTarget(
-        model, likelihood or MarginalLikelihood(model.design), cores or os.cpu_count() or 1
-    )
+    target = MarginalTarget(model, cores or os.cpu_count() or 1)
     target.check_proper()
     if method == "nuts":
         if effects == "summary":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesmm.errors import ModelError
-from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood, explains_exactly
+from bayesmm.likelihood import IntegratedLikelihood, explains_exactly
 from bayesmm.likelihood.exact_fit import CAUSE, REMEDY
 from bayesmm.model import MixedModel
 from bayesmm.posterior.coefficients import SampledCoefficients
@@ -24,13 +24,13 @@ STEP = 1e-6
 class MarginalTarget:
     """log p(y | ψ) + log p(ψ), with its gradient and with exact draws of (b, β)."""
 
-    def __init__(self, model: MixedModel, likelihood: MarginalLikelihood, cores: int) -> None:
+    def __init__(self, model: MixedModel, cores: int) -> None:
         self.coefficients = SampledCoefficients(model) if not_normal(model) else None
         if self.coefficients is not None:
             self.integrated = self.coefficients.given.integrated
         else:
             with np.errstate(over="ignore"):  # of priors that are far from the data; check_start tells of it
-                self.integrated = IntegratedLikelihood(likelihood, *normal_prior(model))
+                self.integrated = IntegratedLikelihood(model.likelihood, *normal_prior(model))
         self.scales = ScaleParameters(model, self.integrated.likelihood)
         self.cores = cores
 

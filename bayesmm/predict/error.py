@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from bayesmm.likelihood import MarginalLikelihood, one_thread
+from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.parallel import one_thread
 from bayesmm.predict.rows import Rows
 
 PIECE = 4_000_000

@@ -17,9 +17,9 @@ from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import bayesmm as bmm
-from bayesmm.likelihood import layout_of
-from bayesmm.likelihood.batch import evaluate_many
-from bayesmm.likelihood.threads import one_thread
+from bayesmm.blocks import layout_of
+from bayesmm.blocks.kernels.batch import evaluate_many
+from bayesmm.parallel import one_thread
 
 THREADS = 4
 
@@ -162,7 +162,7 @@ def spied(call):
 
 assert threads() == {2}, threads()
 seen = set()
-for name in ("coordinates_of", "cross_product", "layout_of", "Factorization"):
+for name in ("coordinates_of", "cross_product_of", "layout_of", "Factorization"):
     setattr(marginal, name, spied(getattr(marginal, name)))
 model = bmm.Model(FORMULA, school())
 model.likelihood.criterion(model.likelihood.start, reml=True)

@@ -9,7 +9,6 @@ from scipy.special import logsumexp
 
 from bayesmm.datasets import load_data
 from bayesmm.design.naming import INTERCEPT
-from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior, sample
 from bayesmm.posterior.coefficients import SampledCoefficients
@@ -134,7 +133,7 @@ def test_many_degrees_of_freedom_are_the_normal_prior():
 @pytest.mark.parametrize("prior", PRIORS)
 def test_the_gradient_is_that_of_differences(prior):
     model = tiny(x=PRIORS[prior])
-    target = MarginalTarget(model, MarginalLikelihood(model.design), cores=1)
+    target = MarginalTarget(model, cores=1)
     rng = np.random.default_rng(3)
     for _ in range(4):
         psi = target.start + 0.7 * target.width * rng.normal(size=target.size)

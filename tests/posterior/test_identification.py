@@ -9,7 +9,6 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from bayesmm.errors import ModelError
-from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior, sample
 from bayesmm.posterior.prior_draws import draw_prior
@@ -131,7 +130,7 @@ def test_a_prior_that_keeps_sigma_from_zero_makes_a_posterior_of_it():
         (Prior("Exponential", lam=1), True),
     ):
         model = MixedModel("y ~ 1 + (1 | g)", CONSTANT, priors={"sigma": prior})
-        target = MarginalTarget(model, MarginalLikelihood(model.design), cores=1)
+        target = MarginalTarget(model, cores=1)
         if refused:
             with pytest.raises(ModelError, match="no posterior"):
                 target.check_proper()

@@ -32,8 +32,7 @@ MODELS = [
 
 
 def target_of(model):
-    likelihood = MarginalLikelihood(model.design)
-    return MarginalTarget(model, likelihood, cores=1)
+    return MarginalTarget(model, cores=1)
 
 
 @pytest.mark.parametrize(("formula", "data"), MODELS)
@@ -306,7 +305,7 @@ def test_draws_that_proposals_promised_too_much_for_are_made_again(seed: int):
 def test_a_chain_that_would_stay_at_one_weight_is_not_trusted():
     model = model_of("Yield ~ 1 + (1 | Batch)", "Dyestuff")
     drawn = run_marginal(
-        MarginalTarget(model, MarginalLikelihood(model.design), 1),
+        MarginalTarget(model, 1),
         draws=400,
         chains=2,
         seed=1,

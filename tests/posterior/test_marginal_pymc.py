@@ -211,7 +211,7 @@ def test_a_term_of_the_users_own_is_added():
 def test_variables_of_the_users_own_have_the_same_likelihood(name: str):
     model = case_model(name)
     integrated = integrated_of(model)
-    target = MarginalTarget(model, integrated.likelihood, cores=1)
+    target = MarginalTarget(model, cores=1)
     psi = target.scales.start + 0.3 * np.random.default_rng(3).normal(size=target.size)
     named = {key: values[0] for key, values in target.scales.named(psi[None]).items()}
     phi, log_sigma = target.scales.internal(psi[None])

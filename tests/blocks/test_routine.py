@@ -17,15 +17,21 @@ import numba
 import numpy as np
 import pytest
 
+import bayesmm.blocks.kernels
 import bayesmm.likelihood
-from bayesmm.likelihood import dense, moments, removal
-from bayesmm.likelihood.notice import TEXT, Compiling
-from bayesmm.likelihood.routine import NUMBER, NUMBERS, Routine, called, routine
+from bayesmm.blocks.kernels import dense, moments
+from bayesmm.blocks.kernels.notice import TEXT, Compiling
+from bayesmm.blocks.kernels.routine import NUMBER, NUMBERS, Routine, called, routine
+from bayesmm.likelihood import removal
 
 
 def routines() -> list[Routine]:
-    names = [module.name for module in pkgutil.iter_modules(bayesmm.likelihood.__path__)]
-    modules = [importlib.import_module(f"bayesmm.likelihood.{name}") for name in names]
+    rooms = (bayesmm.blocks.kernels, bayesmm.likelihood)
+    modules = [
+        importlib.import_module(f"{room.__name__}.{module.name}")
+        for room in rooms
+        for module in pkgutil.iter_modules(room.__path__)
+    ]
     return [
         value
         for module in modules
@@ -42,10 +48,10 @@ def test_symbols_are_unique():
 
 def test_what_a_routine_calls_is_known_within_functions_that_are_compiled_into_it():
     assert {one.symbol for one in called(moments.factorize.function)} == {
-        "bayesmm_likelihood_elimination_fill_head",
-        "bayesmm_likelihood_elimination_fill_tail",
-        "bayesmm_likelihood_elimination_eliminate_head",
-        "bayesmm_likelihood_dense_factor",
+        "bayesmm_blocks_kernels_elimination_fill_head",
+        "bayesmm_blocks_kernels_elimination_fill_tail",
+        "bayesmm_blocks_kernels_elimination_eliminate_head",
+        "bayesmm_blocks_kernels_dense_factor",
     }
     assert removal._gather in called(removal._remove_subtrees.function)
 
@@ -76,7 +82,7 @@ def test_threads_that_come_first_at_once_compile_once(monkeypatch: pytest.Monkey
 
 CALLER = """
 import numpy as np
-from bayesmm.likelihood.routine import NUMBER, NUMBERS, routine
+from bayesmm.blocks.kernels.routine import NUMBER, NUMBERS, routine
 from callee import shifted
 
 @routine(NUMBER(NUMBERS))

@@ -14,13 +14,19 @@ add: ``a + b`` is the cross-product of the rows of both, so data may come in chu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 
-from bayesmm.design.coordinates import Coordinates, transformed_rows
-from bayesmm.design.design import Design
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The transformed rows: ``XY`` (n, p + 1) holds [X̃ ỹ]; ``Xi[t]`` (n, k) each term's X̃i."""
+
+    XY: np.ndarray
+    Xi: tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
@@ -74,38 +80,30 @@ class CrossProduct:
         )
 
 
-def groups_of(design: Design) -> tuple[Group, ...]:
-    """The design's grouping factors, each with the columns of all its terms side by side."""
-    members: dict[str, list[int]] = {}
-    for position, term in enumerate(design.terms):
-        members.setdefault(term.group, []).append(position)
-    groups = []
-    for name, terms in members.items():
-        ends = np.cumsum([design.terms[t].k for t in terms])
-        starts = tuple(int(end - design.terms[t].k) for end, t in zip(ends, terms, strict=True))
-        n_levels = len(design.terms[terms[0]].factor)
-        groups.append(Group(name, n_levels, int(ends[-1]), tuple(terms), starts))
-    return tuple(groups)
-
-
-def cross_product(design: Design, coordinates: Coordinates, rows: slice = slice(None)) -> CrossProduct:
-    """The cross-product of (some rows of) a design, in the given coordinates.
+def cross_product(groups: tuple[Group, ...], codes: Sequence[np.ndarray], rows: Rows) -> CrossProduct:
+    """The cross-product of transformed rows.
 
     Cost: one pass over the rows for each group and for each pair of groups; for a pair, a sort of its
     observed combinations unless one factor is nested in the other.
+
+    Parameters
+    ----------
+    groups
+        The grouping factors with their terms.
+    codes
+        (n,) the level of each row, for each group.
+    rows
+        [X y] and the terms' columns, in the coordinates of the numerical work.
     """
-    transformed = transformed_rows(design, coordinates, rows)
-    XY = transformed.XY
-    groups = groups_of(design)
-    codes, columns, diagonal, fixed = [], [], [], []
-    for group in groups:
-        codes.append(design.terms[group.terms[0]].factor.codes[rows])
-        Xi = [transformed.Xi[t] for t in group.terms]
+    XY = rows.XY
+    columns, diagonal, fixed = [], [], []
+    for group, levels in zip(groups, codes, strict=True):
+        Xi = [rows.Xi[t] for t in group.terms]
         columns.append(Xi[0] if len(Xi) == 1 else np.hstack(Xi))
         diagonal.append(np.zeros((group.n_levels, group.k, group.k)))
         fixed.append(np.zeros((group.n_levels, group.k, XY.shape[1])))
-        _accumulate(codes[-1], columns[-1], columns[-1], diagonal[-1])
-        _accumulate(codes[-1], columns[-1], XY, fixed[-1])
+        _accumulate(levels, columns[-1], columns[-1], diagonal[-1])
+        _accumulate(levels, columns[-1], XY, fixed[-1])
     pairs = {
         (g, h): _pair(codes[g], codes[h], groups[g].n_levels, groups[h].n_levels, columns[g], columns[h])
         for g in range(len(groups))

@@ -1,6 +1,6 @@
 """Compiled: the inverse on the factor's pattern, and the products of blocks that make the gradient.
 
-Notation as in :mod:`bayesmm.likelihood.elimination`.
+Notation as in :mod:`bayesmm.blocks.kernels.elimination`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,17 @@ from typing import Any
 import numba
 from numba.core import types
 
-from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBER, NUMBERS, integers, numbers, offset, routine
-from bayesmm.likelihood.table import (
+from bayesmm.blocks.kernels.routine import (
+    INTEGER,
+    INTEGERS,
+    NUMBER,
+    NUMBERS,
+    integers,
+    numbers,
+    offset,
+    routine,
+)
+from bayesmm.blocks.kernels.table import (
     ANCESTOR_START,
     ANCESTORS,
     DIAGONAL,

@@ -24,8 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesmm.design.cross_product import CrossProduct
-from bayesmm.likelihood.table import DIAGONAL, ROWS, A, Table
+from bayesmm.blocks.cross_product import CrossProduct
+from bayesmm.blocks.kernels.table import DIAGONAL, ROWS, A, Table
 
 
 class Head(NamedTuple):

@@ -10,8 +10,8 @@ under which it is kept holds a digest of all that went into it, other files' fun
 numba itself looks at the function's own file only.
 
 An array that compiled code makes for itself is freed after the last use of its name: what is done with its
-address has to be done in a routine that is given its ``ctypes``, as in :mod:`bayesmm.likelihood.slope`. And a
-literal number as an argument would have a function compiled anew for that number.
+address has to be done in a routine that is given its ``ctypes``, as in :mod:`bayesmm.blocks.kernels.slope`.
+And a literal number as an argument would have a function compiled anew for that number.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from numba.core import types
 from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic, models, register_model
 
-from bayesmm.likelihood.notice import Compiling
-from bayesmm.likelihood.table import Table
+from bayesmm.blocks.kernels.notice import Compiling
+from bayesmm.blocks.kernels.table import Table
 
 INTEGER, NUMBER = types.int64, types.float64
 INTEGERS, NUMBERS = types.CPointer(INTEGER), types.CPointer(NUMBER)

@@ -1,7 +1,7 @@
 """Compiled: at one point, K factored; and the mean of (u, β) with the inverse on the factor's pattern.
 
 What an evaluation, a gradient and leave-one-out have in common. Notation as in
-:mod:`bayesmm.likelihood.elimination`; all memory is the caller's.
+:mod:`bayesmm.blocks.kernels.elimination`; all memory is the caller's.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from bayesmm.likelihood.dense import factor, invert, last_row_solution
-from bayesmm.likelihood.elimination import back_substitute, eliminate_head, fill_head, fill_tail
-from bayesmm.likelihood.inversion import invert_head
-from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBER, NUMBERS, offset, routine
-from bayesmm.likelihood.table import N_DIAGONAL, N_ROWS, Q_HEAD, Q_TAIL, SIZE
+from bayesmm.blocks.kernels.dense import factor, invert, last_row_solution
+from bayesmm.blocks.kernels.elimination import back_substitute, eliminate_head, fill_head, fill_tail
+from bayesmm.blocks.kernels.inversion import invert_head
+from bayesmm.blocks.kernels.routine import INTEGER, INTEGERS, NUMBER, NUMBERS, offset, routine
+from bayesmm.blocks.kernels.table import N_DIAGONAL, N_ROWS, Q_HEAD, Q_TAIL, SIZE
 
 
 @routine(INTEGER(INTEGERS, NUMBERS, NUMBERS, NUMBER, NUMBERS, NUMBERS, NUMBERS, NUMBERS))

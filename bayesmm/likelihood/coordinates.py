@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from bayesmm.blocks.cross_product import CrossProduct, Group, Rows, cross_product
 from bayesmm.design.design import Design
 from bayesmm.design.rank import orthonormalizer
 from bayesmm.errors import DataError
@@ -84,14 +85,6 @@ class Coordinates:
         return self.bases[term] @ lam
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The transformed rows: ``XY`` (n, p + 1) holds [X̃ ỹ]; ``Xi[t]`` (n, k) each term's X̃i."""
-
-    XY: np.ndarray
-    Xi: tuple[np.ndarray, ...]
-
-
 def coordinates_of(design: Design) -> Coordinates:
     """Choose the coordinates from the whole of a design's data.
 
@@ -147,3 +140,24 @@ def transformed_rows(design: Design, coordinates: Coordinates, rows: slice = sli
         XY *= root
         Xi = [root * columns for columns in Xi]
     return Rows(XY, tuple(np.ascontiguousarray(columns) for columns in Xi))
+
+
+def groups_of(design: Design) -> tuple[Group, ...]:
+    """The design's grouping factors, each with the columns of all its terms side by side."""
+    members: dict[str, list[int]] = {}
+    for position, term in enumerate(design.terms):
+        members.setdefault(term.group, []).append(position)
+    groups = []
+    for name, terms in members.items():
+        ends = np.cumsum([design.terms[t].k for t in terms])
+        starts = tuple(int(end - design.terms[t].k) for end, t in zip(ends, terms, strict=True))
+        n_levels = len(design.terms[terms[0]].factor)
+        groups.append(Group(name, n_levels, int(ends[-1]), tuple(terms), starts))
+    return tuple(groups)
+
+
+def cross_product_of(design: Design, coordinates: Coordinates, rows: slice = slice(None)) -> CrossProduct:
+    """The cross-product of (some rows of) a design, in the given coordinates."""
+    groups = groups_of(design)
+    codes = [design.terms[group.terms[0]].factor.codes[rows] for group in groups]
+    return cross_product(groups, codes, transformed_rows(design, coordinates, rows))

@@ -2,8 +2,8 @@
 
 What :mod:`bayesmm.likelihood.integrated` says of the value and the gradient is done here without Python in
 between, in workspaces of the call's own: threads may call it at the same time. Everything that doesn't change
-from point to point comes as two flat arrays (:mod:`bayesmm.likelihood.packed`). Code that others compile,
-such as a sampler's, calls it by its symbol (:mod:`bayesmm.likelihood.routine`).
+from point to point comes as two flat arrays (:mod:`bayesmm.blocks.packed`). Code that others compile,
+such as a sampler's, calls it by its symbol (:mod:`bayesmm.blocks.kernels.routine`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,20 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from bayesmm.likelihood.inversion import contract_head, contract_tail
-from bayesmm.likelihood.moments import factorize, solve_and_invert
-from bayesmm.likelihood.packed import (
+from bayesmm.blocks.kernels.inversion import contract_head, contract_tail
+from bayesmm.blocks.kernels.moments import factorize, solve_and_invert
+from bayesmm.blocks.kernels.routine import (
+    INTEGER,
+    INTEGERS,
+    NUMBER,
+    NUMBERS,
+    integers,
+    numbers,
+    offset,
+    routine,
+)
+from bayesmm.blocks.kernels.table import K_MAX, N_DIAGONAL, N_GROUPS, N_ROWS, Q_HEAD, Q_TAIL, SCRATCH, SIZE
+from bayesmm.blocks.packed import (
     N_PLACES,
     PACKED,
     PLACES,
@@ -24,8 +35,6 @@ from bayesmm.likelihood.packed import (
     SCALARS,
     unpack,
 )
-from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBER, NUMBERS, integers, numbers, offset, routine
-from bayesmm.likelihood.table import K_MAX, N_DIAGONAL, N_GROUPS, N_ROWS, Q_HEAD, Q_TAIL, SCRATCH, SIZE
 
 LARGEST_OMEGA = 1e200
 """σ² in the whitened units is taken between the inverse of this and this."""
@@ -38,7 +47,7 @@ def log_density(whole: Any, real: Any, phi: Any, d: int, log_sigma: float, gradi
     Parameters
     ----------
     whole, real
-        The likelihood and the prior of β, as :func:`bayesmm.likelihood.packed.pack` makes them.
+        The likelihood and the prior of β, as :func:`bayesmm.blocks.packed.pack` makes them.
     phi
         (d,) relative covariance parameters.
     log_sigma

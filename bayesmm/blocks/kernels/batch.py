@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from bayesmm.likelihood.elimination import back_substitute
-from bayesmm.likelihood.layout import Layout, LayoutAt
-from bayesmm.likelihood.moments import factorize
-from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBERS, offset, routine
-from bayesmm.likelihood.table import K_MAX, N_DIAGONAL, N_GROUPS, N_ROWS, Q_HEAD, SIZE
+from bayesmm.blocks.kernels.elimination import back_substitute
+from bayesmm.blocks.kernels.moments import factorize
+from bayesmm.blocks.kernels.routine import INTEGER, INTEGERS, NUMBERS, offset, routine
+from bayesmm.blocks.kernels.table import K_MAX, N_DIAGONAL, N_GROUPS, N_ROWS, Q_HEAD, SIZE
+from bayesmm.blocks.layout import Layout, LayoutAt
 
 
 def evaluate_many(

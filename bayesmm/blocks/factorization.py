@@ -15,13 +15,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg.lapack import dtrtrs
 
-from bayesmm.likelihood.dense import invert, last_row_solution
-from bayesmm.likelihood.elimination import back_substitute, forward_substitute
-from bayesmm.likelihood.inversion import contract_head, contract_tail, invert_head, multiply_blocks
-from bayesmm.likelihood.layout import Layout
-from bayesmm.likelihood.moments import factorize
-from bayesmm.likelihood.row_variances import quadratic_forms
-from bayesmm.likelihood.table import SCRATCH
+from bayesmm.blocks.kernels.dense import invert, last_row_solution
+from bayesmm.blocks.kernels.elimination import back_substitute, forward_substitute
+from bayesmm.blocks.kernels.inversion import contract_head, contract_tail, invert_head, multiply_blocks
+from bayesmm.blocks.kernels.moments import factorize
+from bayesmm.blocks.kernels.row_variances import quadratic_forms
+from bayesmm.blocks.kernels.table import SCRATCH
+from bayesmm.blocks.layout import Layout
 
 COMPILED = (
     factorize,

@@ -7,8 +7,8 @@ import os
 import numpy as np
 import pandas as pd
 
+from bayesmm.blocks.layout import Layout
 from bayesmm.errors import ModelError
-from bayesmm.likelihood.layout import Layout
 from bayesmm.sheet import Sheet, Table
 
 

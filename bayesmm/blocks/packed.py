@@ -2,7 +2,7 @@
 
 Compiled code that others generate takes arrays and nothing else, and each array costs it time to compile;
 and arrays, other than addresses, can be kept and sent elsewhere. ``whole`` begins with the places of all
-arrays, in the order of :mod:`bayesmm.likelihood.table` and then of :class:`Extent`, and with the layout's
+arrays, in the order of :mod:`bayesmm.blocks.kernels.table` and then of :class:`Extent`, and with the layout's
 numbers; then come the arrays of whole numbers. Those of real numbers lie in ``real``; their places are
 counted down from −1. :func:`unpack` makes a table of addresses of them.
 """
@@ -16,8 +16,8 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from bayesmm.likelihood.layout import Layout
-from bayesmm.likelihood.table import ARRAYS, LAYOUT
+from bayesmm.blocks.kernels.table import ARRAYS, LAYOUT
+from bayesmm.blocks.layout import Layout
 
 
 class Extent(NamedTuple):

@@ -15,7 +15,7 @@ from llvmlite import binding
 from numba.core import types
 from numba.extending import get_cython_function_address
 
-from bayesmm.likelihood.routine import INTEGER, NUMBERS, offset, routine
+from bayesmm.blocks.kernels.routine import INTEGER, NUMBERS, offset, routine
 
 SMALL = 48
 """Matrices up to this size are worked on by plain loops; larger ones by LAPACK."""

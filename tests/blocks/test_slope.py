@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from bayesmm.blocks.kernels.dense import SMALL, factor, invert, last_row_solution
+from bayesmm.blocks.kernels.slope import log_density
+from bayesmm.blocks.kernels.table import ARRAYS, LAYOUT
+from bayesmm.blocks.packed import N_PLACES, PLACES, PRIOR_MEAN, RIDGE, SCALARS, Extent, pack
 from bayesmm.design import build_design
 from bayesmm.errors import ModelError
 from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
-from bayesmm.likelihood.dense import SMALL, factor, invert, last_row_solution
-from bayesmm.likelihood.packed import N_PLACES, PLACES, PRIOR_MEAN, RIDGE, SCALARS, Extent, pack
-from bayesmm.likelihood.slope import log_density
-from bayesmm.likelihood.table import ARRAYS, LAYOUT
 from tests.designs import CASES, design
 from tests.likelihood.points import points
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesmm.blocks import describe_blocks
 from bayesmm.design import Design, build_design
 from bayesmm.errors import ModelError
-from bayesmm.likelihood import MarginalLikelihood, describe_blocks
+from bayesmm.likelihood import MarginalLikelihood
 from tests.designs import CASES, design
 
 

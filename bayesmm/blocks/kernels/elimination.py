@@ -3,7 +3,7 @@
 Notation: λ_g (k, k) is the relative factor of group g, A = [Z X y]'[Z X y]. The matrix that is factored is
 K = Λ̄'AΛ̄ + I on the random effects, with Λ̄ = diag(Λ, I, 1). A node has a diagonal block D (k, k), its
 Cholesky factor after elimination, and a row block W (k, w), which becomes D⁻¹ times the eliminated block;
-the layout of both is told in :mod:`bayesmm.likelihood.layout`, whose table ``t`` is. All blocks lie in flat
+the layout of both is told in :mod:`bayesmm.blocks.layout`, whose table ``t`` is. All blocks lie in flat
 arrays and are reached by their first element and the length of their rows; ``lam`` (G, k_max, k_max) too.
 """
 
@@ -15,8 +15,17 @@ import numba
 import numpy as np
 from numba.core import types
 
-from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBER, NUMBERS, integers, numbers, offset, routine
-from bayesmm.likelihood.table import (
+from bayesmm.blocks.kernels.routine import (
+    INTEGER,
+    INTEGERS,
+    NUMBER,
+    NUMBERS,
+    integers,
+    numbers,
+    offset,
+    routine,
+)
+from bayesmm.blocks.kernels.table import (
     ANCESTOR_START,
     ANCESTORS,
     DIAGONAL,

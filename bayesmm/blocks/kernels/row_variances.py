@@ -17,9 +17,8 @@ import numba
 import numpy as np
 from numba.core import types
 
-from bayesmm.likelihood.layout import Layout
-from bayesmm.likelihood.routine import INTEGER, INTEGERS, NUMBER, NUMBERS, integers, offset, routine
-from bayesmm.likelihood.table import (
+from bayesmm.blocks.kernels.routine import INTEGER, INTEGERS, NUMBER, NUMBERS, integers, offset, routine
+from bayesmm.blocks.kernels.table import (
     ANCESTOR_START,
     ANCESTORS,
     DIAGONAL_START,
@@ -36,6 +35,7 @@ from bayesmm.likelihood.table import (
     TAIL_START,
     K,
 )
+from bayesmm.blocks.layout import Layout
 
 
 def quadratic_forms(

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from scipy.linalg import solve_triangular
 
+from bayesmm.blocks import CrossProduct
 from bayesmm.design import build_design
-from bayesmm.design.coordinates import coordinates_of
-from bayesmm.design.cross_product import CrossProduct, cross_product, groups_of
+from bayesmm.likelihood.coordinates import coordinates_of, cross_product_of, groups_of
 from tests.designs import CASES, design
 
 every_design = pytest.mark.parametrize("name", CASES)
@@ -53,7 +53,7 @@ def test_the_blocks_are_those_of_the_cross_product_of_the_dense_matrices(name: s
     A = root[:, None] * np.column_stack([*columns, X, y])
     expected = A.T @ A
     np.testing.assert_allclose(
-        dense(cross_product(d, c)), expected, rtol=0, atol=1e-11 * np.abs(expected).max()
+        dense(cross_product_of(d, c)), expected, rtol=0, atol=1e-11 * np.abs(expected).max()
     )
 
 
@@ -61,9 +61,9 @@ def test_the_blocks_are_those_of_the_cross_product_of_the_dense_matrices(name: s
 def test_cross_products_of_chunks_add_up_to_the_whole(name: str):
     d = design(name)
     c = coordinates_of(d)
-    whole = cross_product(d, c)
+    whole = cross_product_of(d, c)
     for cuts in ([0, 1, d.n], [0, d.n // 3, d.n // 2, d.n]):
-        chunks = [cross_product(d, c, slice(a, b)) for a, b in pairwise(cuts)]
+        chunks = [cross_product_of(d, c, slice(a, b)) for a, b in pairwise(cuts)]
         total = chunks[0]
         for chunk in chunks[1:]:
             total = total + chunk
@@ -80,14 +80,14 @@ def test_cross_products_of_chunks_add_up_to_the_whole(name: str):
 def test_cross_products_of_different_designs_do_not_add():
     one, other = design("nested"), design("crossed")
     with pytest.raises(ValueError, match="different designs"):
-        cross_product(one, coordinates_of(one)) + cross_product(other, coordinates_of(other))
+        cross_product_of(one, coordinates_of(one)) + cross_product_of(other, coordinates_of(other))
 
 
 @every_design
 def test_in_these_coordinates_everything_is_of_order_one(name: str):
     d = design(name)
     c = coordinates_of(d)
-    cross = cross_product(d, c)
+    cross = cross_product_of(d, c)
     np.testing.assert_allclose(cross.response[:-1, :-1], np.eye(d.p), rtol=0, atol=1e-10)
     np.testing.assert_allclose(cross.response[:-1, -1], 0.0, atol=1e-8)
     assert cross.response[-1, -1] == pytest.approx(d.n - d.p, rel=1e-10)
@@ -105,5 +105,5 @@ def test_a_large_mean_costs_no_digits():
     crosses = []
     for shift in (0.0, 2.0**20):
         d = build_design("y ~ x + (1 | g)", data.assign(x=x + shift, y=y + shift))
-        crosses.append(dense(cross_product(d, coordinates_of(d))))
+        crosses.append(dense(cross_product_of(d, coordinates_of(d))))
     np.testing.assert_allclose(crosses[1], crosses[0], rtol=0, atol=1e-7)

@@ -1,0 +1,1 @@
+"""The compiled loops, each a C function on pointers (:mod:`bayesmm.blocks.kernels.routine`)."""
