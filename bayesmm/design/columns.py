@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from bayesmm.design.codings import Treatment
 from bayesmm.design.component import Component
 from bayesmm.design.face import columns_sheet
 from bayesmm.design.lookup import Names
+from bayesmm.design.sources import Source, sources_of
 from bayesmm.errors import BayesmmError, DataError
 from bayesmm.formula.expressions import read_terms, response_part
 from bayesmm.formula.piece import Piece
@@ -84,6 +86,11 @@ class Columns:
     variables: frozenset[str]
     _recipe: tuple[Intercept | Term, ...]
     _kept: tuple[int, ...] | None = None
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The p columns as the data hold them: a pass over the rows reads these and not the matrix."""
+        return sources_of(self.matrix)
 
     def __repr__(self) -> str:
         return f"Columns({self.text!r}: {' × '.join(map(str, self.matrix.shape))})"

@@ -17,6 +17,7 @@ from bayesmm.design.factor import Factor
 from bayesmm.design.frame import check_known, plain_frame
 from bayesmm.design.given import Given, by_label
 from bayesmm.design.random_term import RandomTerm, khatri_rao
+from bayesmm.design.sources import Source
 from bayesmm.errors import DataError, near_matches
 from bayesmm.formula import Formula
 from bayesmm.sheet import Sheet
@@ -120,6 +121,11 @@ class Design:
     def X(self) -> np.ndarray:
         """(n, p), the fixed-effects model matrix, read-only."""
         return self.fixed.matrix
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The p columns of X as the data hold them: what a pass over the rows reads without forming X."""
+        return self.fixed.sources
 
     @property
     def names(self) -> tuple[str, ...]:

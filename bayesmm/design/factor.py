@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,13 @@ class Factor:
 
     def _repr_html_(self) -> str:
         return factor_sheet(self)._repr_html_()
+
+    @cached_property
+    def starts(self) -> np.ndarray | None:
+        """(ℓ + 1,) of int64, level c has the rows ``starts[c]:starts[c + 1]``; None if they aren't in order."""
+        if len(self.codes) and (np.diff(self.codes) < 0).any():
+            return None
+        return np.searchsorted(self.codes, np.arange(len(self.levels) + 1)).astype(np.int64)
 
     @property
     def J(self) -> sparse.csr_array:

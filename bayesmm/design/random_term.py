@@ -17,6 +17,7 @@ from bayesmm.covariance import Covariance
 from bayesmm.design.columns import Columns
 from bayesmm.design.face import counted, term_sheet
 from bayesmm.design.factor import Factor
+from bayesmm.design.sources import Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,11 @@ class RandomTerm:
     def Xi(self) -> np.ndarray:
         """The term's own model matrix, (n, k)."""
         return self.recipe.matrix
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The k columns of Xi as the data hold them: what a pass over the rows reads without forming Xi."""
+        return self.recipe.sources
 
     @property
     def J(self) -> sparse.csr_array:
