@@ -56,7 +56,7 @@ class Factor:
 
     @cached_property
     def starts(self) -> np.ndarray | None:
-        """(ℓ + 1,) of int64, level c has the rows ``starts[c]:starts[c + 1]``; None if they aren't in order."""
+        """(ℓ + 1,) of int64: level c has the rows ``starts[c]:starts[c + 1]``; None if not in order."""
         if len(self.codes) and (np.diff(self.codes) < 0).any():
             return None
         return np.searchsorted(self.codes, np.arange(len(self.levels) + 1)).astype(np.int64)

@@ -8,10 +8,10 @@ A matrix (n, p) is p sources, and need not be formed for a pass over its rows: r
 
 Arrays are one-dimensional, contiguous, read-only and finite: float64 for numbers, int8 for codes (int32 where
 a factor has more than 127 levels). A column that stands in X and behind a bar is one array, and so are the
-codes of all indicators of a factor, so that :meth:`Source.is_same` tells without looking at rows. Where the
-products of a design's rows begin, ``design.sources`` and ``term.sources`` are the columns of X and of Xi,
-``design.y``, ``design.offset`` and ``design.weights`` (n,) float64 beside them, and ``term.factor.starts`` says
-where the rows of each level are, if they are in order; nothing else is needed.
+codes of all indicators of a factor, so that :meth:`Source.is_same` tells without looking at rows. A pass over
+a design's rows needs ``design.sources`` and ``term.sources`` for X and Xi; ``design.y``, ``design.offset`` and
+``design.weights``, (n,) of float64; and ``term.factor.starts``, which says where the rows of each level are if
+they are in order. Nothing else.
 """
 
 from __future__ import annotations
