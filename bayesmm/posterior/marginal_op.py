@@ -22,7 +22,8 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-from bayesmm.likelihood import IntegratedLikelihood, slope
+from bayesmm.blocks.kernels import slope
+from bayesmm.likelihood import IntegratedLikelihood
 
 
 class MarginalLogLikelihood(Op):
