@@ -1,23 +1,28 @@
-"""Data frame and formula → REML, beside the compiled packages ``glmm`` and ``mixedlm-rs``, in one process.
+"""Data frame and formula → REML, beside the compiled packages ``glmm`` and ``mixedlm-rs``.
 
     uv run --with glmm --with mixedlm-rs python -m tests.benchmarks.compiled
     uv run --with glmm --with mixedlm-rs python -m tests.benchmarks.compiled slopes --repeat 9
 
-A package that isn't installed is left out; neither is needed for anything else. Give this module no neighbour
-named ``glmm.py``: it would be found in the package's place. BLAS has one thread, for all programs: on a busy
-machine its threads wait for each other by spinning, and small models take ten times as long. The programs take turns, so
-that what else the machine does disturbs all of them alike; the first round isn't counted. Times are medians
-of the others: ``ms`` by the clock, ``cpu`` of all threads. ``ratio`` is the best of the others' ``ms`` to
-ours. ``above`` is by how much a criterion, −2 restricted log-likelihood, is above the lowest found.
+A package that isn't installed is left out; neither is needed for anything else. Each case is a process, in
+which the programs take turns, so that what else the machine does disturbs all of them alike; the first round
+isn't counted. Times are medians of the others: ``ms`` by the clock, ``cpu`` of all threads. ``ratio`` is the
+best of the others' to ours, by either. ``above`` is by how much a criterion, −2 restricted log-likelihood,
+is above the lowest found.
+
+BLAS has one thread, for all of them: on a busy machine its threads wait for each other by spinning, and small
+models take ten times as long. Keep no file named ``glmm.py`` beside a script that imports the package.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
+import os
 import statistics
+import subprocess
+import sys
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,7 +30,6 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
-from threadpoolctl import threadpool_limits
 
 import bayesmm as bmm
 from tests.benchmarks.cases import one_factor, published
@@ -128,8 +132,8 @@ def run(name: str, repeat: int) -> pd.DataFrame:
     lowest = min(criterion.values())
     rows = []
     for program in programs:
-        others = [statistics.median(clock[other]) for other in programs if other != "bayesmm"]
         ours = program == "bayesmm"
+        ratio, cpu_ratio = (_ratio(times) if ours else np.nan for times in (clock, spent))
         rows.append(
             {
                 "case": name if ours else "",
@@ -137,11 +141,19 @@ def run(name: str, repeat: int) -> pd.DataFrame:
                 "ms": 1e3 * statistics.median(clock[program]),
                 "least": 1e3 * min(clock[program]),
                 "cpu": 1e3 * statistics.median(spent[program]),
-                "ratio": min(others) / statistics.median(clock[program]) if ours and others else np.nan,
+                "ratio": ratio,
+                "cpu ratio": cpu_ratio,
                 "above": criterion[program] - lowest,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _ratio(times: dict[str, list[float]]) -> float:
+    """The best of the others' medians to ours; nan without others."""
+    medians = {program: statistics.median(each) for program, each in times.items()}
+    ours = medians.pop("bayesmm")
+    return min(medians.values()) / ours if medians else np.nan
 
 
 def show(table: pd.DataFrame) -> None:
@@ -155,18 +167,32 @@ def show(table: pd.DataFrame) -> None:
     Console(width=100).print(shown)
 
 
+def in_process(name: str, repeat: int) -> pd.DataFrame:
+    """A case in a process of its own, with one BLAS thread from its beginning."""
+    command = [sys.executable, "-m", "tests.benchmarks.compiled", "--worker", name, "--repeat", str(repeat)]
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return pd.read_csv(io.StringIO(done.stdout), keep_default_na=False, na_values=["nan"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.compiled", description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(RACES)}")
     parser.add_argument("--repeat", type=int, default=5, help="calls of each that count (5)")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = set(options.cases) - set(RACES)
     if unknown:
         parser.error(f"unknown cases: {', '.join(sorted(unknown))}")
-    warnings.simplefilter("ignore")  # theirs
-    with threadpool_limits(1, user_api="blas"):
-        for name in options.cases or RACES:
-            show(run(name, 10 * options.repeat if name == "sleepstudy" else options.repeat))
+    if options.worker:
+        run(options.worker, options.repeat).to_csv(sys.stdout, index=False, na_rep="nan")
+        return
+    tables = []
+    for name in options.cases or RACES:
+        tables.append(in_process(name, 10 * options.repeat if name == "sleepstudy" else options.repeat))
+    show(pd.concat(tables))
 
 
 if __name__ == "__main__":
