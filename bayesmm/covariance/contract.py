@@ -1,80 +1,170 @@
 """What a covariance structure promises.
 
-A term's random effects at one level have the covariance σ²λλ'. A structure says which lower-triangular
-factors λ (k, k) it allows, as a linear function of its free parameters θ:
+A term's random effects at one level have the covariance σ²λλ' with
 
-    λ(θ) = Σ_p θ_p E_p,   each E_p lower triangular,
+    λ = diag(s) L(r),    s_i = the relative standard deviation that column i has,    L L' = R(r),
 
-so that the gradient of any function pulls back as ∂f/∂θ_p = ⟨∂f/∂λ, E_p⟩. Some of the parameters (the
-diagonal of λ) are bounded below by zero, which makes λ unique and puts singular covariances *on* the
-boundary of the parameter space, where an optimum may lie.
+L the Cholesky factor of a *correlation*, never of a covariance, so that λ is smooth in all its parameters
+where standard deviations are zero. A structure is one class in one file, which says
 
-A structure also names the changes of basis under which it is closed: for the lower-triangular ``T``
-that :meth:`Covariance.basis` returns, Tλ is of the same structure whenever λ is. The numerical work is
-done in such a basis, where the columns of the term have size one, so that units don't matter.
+- which columns share a standard deviation (:attr:`Covariance.sds`);
+- what else the covariance depends on: the shape parameters r, within bounds (:attr:`Covariance.shape`), and
+  L as a function of them (:meth:`Covariance.correlation_factor`), with its inverse
+  (:meth:`Covariance.shape_of`);
+- what of it is reported under the one name ``corr|group`` (:meth:`Covariance.reported`).
+
+The rest follows: the changes of basis under which the structure is closed, the coordinates in which a search
+moves (:class:`~bayesmm.covariance.chart.Chart`), names, priors, the sampler's transforms and the summaries.
+Derivatives of L are taken by a complex step, which is exact to rounding; for that a structure computes with
+the type of the numbers it is given, and without ``abs`` or ``max`` of them. It may write them down itself.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
 
+from bayesmm.covariance.chart import Chart
+from bayesmm.covariance.shaped import Shaped
+
+COMPLEX_STEP = 1e-30
+BETA = MappingProxyType({"alpha": 2.0, "beta": 2.0})
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The parameters of a correlation matrix.
+
+    Attributes
+    ----------
+    lower, upper
+        (d,) the bounds of each: what lies between them gives a positive definite R, the bounds singular ones.
+    distribution, default
+        The distribution of the prior, ``"Beta"`` or ``"LKJ"``, and the parameters that it has if nothing else
+        is said. A Beta is that of (r − lower)/(upper − lower), for each parameter alike.
+    lkj
+        (d,) for the LKJ distribution, what is added to its η: (1 + r)/2 ~ Beta(η + lkj, η + lkj).
+
+    Examples
+    --------
+    >>> Shape((-1.0,), (1.0,)).beta({"alpha": 2.0, "beta": 3.0})
+    (array([2.]), array([3.]))
+    """
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    distribution: str = "Beta"
+    default: Mapping[str, float] = field(default=BETA, hash=False)
+    lkj: tuple[float, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """d, the number of parameters."""
+        return len(self.lower)
+
+    def beta(self, parameters: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """A prior's parameters → (a, b), (d,) each: (r − lower)/(upper − lower) ~ Beta(a, b), independent.
+
+        Under LKJ(η) the canonical partial correlations are independent, with c = η + (k − 2 − i)/2 for those
+        in column i (Lewandowski, Kurowicka & Joe 2009, eq. 10).
+        """
+        if self.distribution == "LKJ":
+            c = float(parameters["eta"]) + np.array(self.lkj)
+            return c, c
+        one = np.ones(self.size)
+        return float(parameters["alpha"]) * one, float(parameters["beta"]) * one
+
 
 @dataclass(frozen=True)
 class Covariance(ABC):
-    """The covariance structure of one random term with ``k`` columns.
+    """The covariance structure of one random term.
 
-    A subclass gives :attr:`name`, :attr:`entries` and :meth:`basis`, and nothing else.
+    Attributes
+    ----------
+    k
+        The number of columns.
+    at
+        (k,) their positions in time, rising, for a structure over time; None for the others.
     """
 
     k: int
+    at: tuple[float, ...] | None = None
     name: ClassVar[str]
+    over_time: ClassVar[bool] = False
+    """Whether the columns have positions."""
 
     @property
     @abstractmethod
-    def entries(self) -> tuple[tuple[tuple[int, int], ...], ...]:
-        """For each parameter the (row, column) places of λ that hold it, row ≥ column."""
+    def sds(self) -> tuple[int, ...]:
+        """(k,) the column whose standard deviation each has: (0, 1, 2) its own, (0, 0, 0) one for all."""
 
-    @abstractmethod
+    @property
+    def shape(self) -> Shape | None:
+        """What the correlation depends on; None if the columns are independent."""
+        return None
+
+    def correlation_factor(self, r: np.ndarray) -> np.ndarray:
+        """r (S, d), within the bounds → L (S, k, k), lower triangular with rows of length one."""
+        return np.tile(np.eye(self.k), (len(r), 1, 1))
+
+    def shape_of(self, R: np.ndarray) -> np.ndarray:
+        """Correlation matrices (S, k, k) of this structure → r (S, d)."""
+        return np.zeros((len(R), 0))
+
+    def reported(self, r: np.ndarray) -> np.ndarray:
+        """r (S, d) → (S, m), what is told of the correlation: r itself, if a structure says nothing else."""
+        return r
+
+    def labels(self, columns: tuple[str, ...]) -> tuple[str, ...] | None:
+        """(m,) what the values of :meth:`reported` are called, for columns of these names.
+
+        None where it is a single number that needs no label.
+        """
+        return None
+
+    def correlation_slopes(self, r: np.ndarray) -> np.ndarray:
+        """(S, d, k, k) ∂L/∂r_p at r (S, d)."""
+        found = np.empty((*r.shape, self.k, self.k))
+        for p in range(r.shape[1]):
+            moved = r.astype(complex)
+            moved[:, p] += 1j * COMPLEX_STEP
+            found[:, p] = self.correlation_factor(moved).imag / COMPLEX_STEP
+        return found
+
+    def correlation_pull_back(self, r: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """∂f/∂L (S, k, k), of which the lower triangle counts → ∂f/∂r (S, d), at r (S, d)."""
+        return np.einsum("spij,sij->sp", self.correlation_slopes(r), np.tril(gradient))
+
+    @property
+    def owners(self) -> tuple[int, ...]:
+        """The columns that name a standard deviation, each once, rising."""
+        return tuple(sorted(set(self.sds)))
+
+    @property
+    def correlated(self) -> bool:
+        """Whether the structure lets different columns correlate."""
+        return self.shape is not None
+
     def basis(self, gram: np.ndarray) -> np.ndarray:
-        """Lower-triangular T (k, k) with T'T ≈ gram, under which this structure is closed.
+        """Lower-triangular T (k, k) that takes up the columns' sizes, so that Tλ is of the structure if λ is.
+
+        The numerical work is done in this basis, where the columns of the term have size one and units don't
+        matter: T is diagonal, the root mean square of the columns that share a standard deviation.
 
         Parameters
         ----------
         gram
             (k, k) symmetric positive semi-definite: the mean cross-product of the term's columns.
         """
+        sds, squares = np.array(self.sds), np.diag(gram)
+        means = [squares[sds == owner].mean() for owner in self.sds]
+        return np.diag(np.sqrt(np.maximum(means, np.finfo(float).tiny)))
 
-    @property
-    def size(self) -> int:
-        """The number of parameters."""
-        return len(self.entries)
-
-    @property
-    def nonnegative(self) -> np.ndarray:
-        """(size,) of bool: which parameters are bounded below by zero."""
-        return np.array([places[0][0] == places[0][1] for places in self.entries], dtype=bool)
-
-    def factor(self, theta: np.ndarray) -> np.ndarray:
-        """θ (size,) → λ (k, k), lower triangular."""
-        lam = np.zeros((self.k, self.k))
-        for value, places in zip(theta, self.entries, strict=True):
-            for place in places:
-                lam[place] = value
-        return lam
-
-    def parameters(self, lam: np.ndarray) -> np.ndarray:
-        """λ (k, k) of this structure → θ (size,): the inverse of :meth:`factor`."""
-        return np.array([lam[places[0]] for places in self.entries])
-
-    def pull_back(self, gradient: np.ndarray) -> np.ndarray:
-        """∂f/∂λ (k, k), of which the lower triangle counts → ∂f/∂θ (size,)."""
-        return np.array([sum(gradient[place] for place in places) for places in self.entries])
-
-    @property
-    def correlated(self) -> bool:
-        """Whether the structure lets different columns correlate."""
-        return any(row != column for places in self.entries for row, column in places)
+    def chart(self, basis: np.ndarray) -> Chart:
+        """The coordinates φ of λ̃ = Tλ in which the criterion is searched, for T of :meth:`basis`."""
+        return Shaped(self, basis)

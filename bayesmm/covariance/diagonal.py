@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from bayesmm.covariance.chart import Chart
 from bayesmm.covariance.contract import Covariance
+from bayesmm.covariance.linear import Linear
 
 
 class Diagonal(Covariance):
@@ -14,17 +16,16 @@ class Diagonal(Covariance):
 
     Examples
     --------
-    >>> Diagonal(2).factor([2.0, 1.0])
-    array([[2., 0.],
-           [0., 1.]])
+    >>> Diagonal(2).chart(np.eye(2)).factor(np.array([[2.0, 1.0]]))
+    array([[[2., 0.],
+            [0., 1.]]])
     """
 
     name: ClassVar[str] = "diagonal"
 
     @property
-    def entries(self) -> tuple[tuple[tuple[int, int], ...], ...]:
-        return tuple(((column, column),) for column in range(self.k))
+    def sds(self) -> tuple[int, ...]:
+        return tuple(range(self.k))
 
-    def basis(self, gram: np.ndarray) -> np.ndarray:
-        """Each column's own root mean square: only a diagonal T keeps λ diagonal."""
-        return np.diag(np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny)))
+    def chart(self, basis: np.ndarray) -> Chart:
+        return Linear(tuple(((column, column),) for column in range(self.k)), basis)

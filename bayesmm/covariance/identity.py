@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from bayesmm.covariance.chart import Chart
 from bayesmm.covariance.contract import Covariance
+from bayesmm.covariance.linear import Linear
 
 
 class Identity(Covariance):
@@ -14,17 +16,16 @@ class Identity(Covariance):
 
     Examples
     --------
-    >>> Identity(2).factor([2.0])
-    array([[2., 0.],
-           [0., 2.]])
+    >>> Identity(2).chart(np.eye(2)).factor(np.array([[2.0]]))
+    array([[[2., 0.],
+            [0., 2.]]])
     """
 
     name: ClassVar[str] = "identity"
 
     @property
-    def entries(self) -> tuple[tuple[tuple[int, int], ...], ...]:
-        return (tuple((column, column) for column in range(self.k)),)
+    def sds(self) -> tuple[int, ...]:
+        return (0,) * self.k
 
-    def basis(self, gram: np.ndarray) -> np.ndarray:
-        """The root of the columns' average mean square: only a multiple of I keeps λ one."""
-        return np.sqrt(max(np.trace(gram) / self.k, np.finfo(float).tiny)) * np.eye(self.k)
+    def chart(self, basis: np.ndarray) -> Chart:
+        return Linear((tuple((column, column) for column in range(self.k)),), basis)

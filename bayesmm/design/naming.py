@@ -266,7 +266,7 @@ def _term(term: RandomTerm, coords: dict[str, np.ndarray], correlated: set[str])
         columns = ["1" if name == INTERCEPT else name for name in term.columns]
         pairs = tuple(combinations(range(term.k), 2))
         coords[corr_dim] = np.array([f"{columns[i]}, {columns[j]}" for i, j in pairs], dtype=str)
-    return TermNames(factor_dim, effects, _sd_owner(term), corr, corr_dim, pairs)
+    return TermNames(factor_dim, effects, term.covariance.sds, corr, corr_dim, pairs)
 
 
 def _effect(part: TermColumns, group: str, coords: dict[str, np.ndarray]) -> EffectName:
@@ -281,16 +281,6 @@ def _effect(part: TermColumns, group: str, coords: dict[str, np.ndarray]) -> Eff
             dim = f"{name}__expr_dim"
         coords[dim] = labels
     return EffectName(name, f"{name}_sigma", dim, part.positions)
-
-
-def _sd_owner(term: RandomTerm) -> tuple[int, ...]:
-    """Columns whose diagonal place in λ holds the same parameter share a standard deviation."""
-    owner = list(range(term.k))
-    for places in term.covariance.entries:
-        diagonal = [row for row, column in places if row == column]
-        for row in diagonal:
-            owner[row] = diagonal[0]
-    return tuple(owner)
 
 
 def _levels(factor: Factor) -> np.ndarray:

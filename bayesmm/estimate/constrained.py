@@ -89,7 +89,7 @@ class Constrained(ABC):
         if f is None or not f.positive_definite:
             return np.inf, np.zeros(len(x))
         by_group = f.gradient(1.0 / omega, with_fixed=self.reml)
-        gradient = np.append(self.likelihood.pull_back(by_group), self._degrees - f.r2 / omega)
+        gradient = np.append(self.likelihood.variances.pull_back(phi, by_group), self._degrees - f.r2 / omega)
         deviance = f.log_det_M + self._degrees * (np.log(2.0 * np.pi) + log_omega) + f.r2 / omega
         if self.reml:
             deviance += f.log_det_C
@@ -252,11 +252,11 @@ def constrained(
     t = parameter.term
     structure = likelihood.design.terms[t].covariance
     if not structure.correlated:
-        places = [[row for row, _ in entry] for entry in structure.entries]
+        places = [[row for row, _ in cells] for cells in likelihood.variances.charts[t].places]
         at = next(i for i, rows in enumerate(places) if parameter.columns[0] in rows)
         size = float(likelihood.coordinates.bases[t][places[at][0], places[at][0]])
-        return FixedSd(likelihood, reml, phi, log_omega, likelihood.blocks[t][0].start + at, size)
-    lengths = np.linalg.norm(likelihood.factors(likelihood.external(phi))[t], axis=1)
+        return FixedSd(likelihood, reml, phi, log_omega, likelihood.variances.slices[t].start + at, size)
+    lengths = np.linalg.norm(likelihood.external_factors(phi)[t], axis=1)
     if parameter.kind == "corr" and not lengths[list(parameter.columns)].all():
         raise ModelError(
             f"the estimate of {parameter.label} is undefined: a standard deviation is zero",
@@ -267,7 +267,7 @@ def constrained(
     order = [*parameter.columns, *(i for i in range(k) if i not in parameter.columns)]
     if order != list(range(k)):
         likelihood, phi = _reordered(likelihood, phi, t, order)
-    basis, start = likelihood.coordinates.bases[t], likelihood.blocks[t][0].start
+    basis, start = likelihood.coordinates.bases[t], likelihood.variances.slices[t].start
     if parameter.kind == "sd":
         return FixedSd(likelihood, reml, phi, log_omega, start, float(basis[0, 0]))
     return FixedCorrelation(likelihood, reml, phi, log_omega, (start, start + 1, start + k), basis)
@@ -277,16 +277,12 @@ def _reordered(
     likelihood: MarginalLikelihood, phi: np.ndarray, t: int, order: list[int]
 ) -> tuple[MarginalLikelihood, np.ndarray]:
     """The same model with the columns of one term in another order, and the same point there."""
-    factors = list(likelihood.factors(likelihood.external(phi)))
+    factors = list(likelihood.external_factors(phi))
     # λ with its rows in the new order is no longer triangular; PλQ is, for the Q of a QR of (Pλ)'
     R = np.linalg.qr(factors[t][order].T, mode="r")
     factors[t] = R.T * np.where(np.diag(R) < 0, -1.0, 1.0)
     again = MarginalLikelihood(_with_columns(likelihood.design, t, order))
-    parts = [
-        structure.parameters(again.coordinates.factor_in(i, lam))
-        for i, ((_, structure), lam) in enumerate(zip(again.blocks, factors, strict=True))
-    ]
-    return again, np.concatenate(parts)
+    return again, again.internal_many([lam[None] for lam in factors])[0]
 
 
 def _with_columns(design: Design, t: int, order: list[int]) -> Design:

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from bayesmm.covariance import Covariance
 from bayesmm.estimate.newton import Objective, descend
 from bayesmm.likelihood import MarginalLikelihood
 
@@ -116,7 +115,7 @@ def minimise(likelihood: MarginalLikelihood, *, reml: bool, start: np.ndarray | 
         (d,) internal parameters; by default every relative factor is the identity.
     """
     search = _Search(likelihood, reml)
-    best = search.local(likelihood.start if start is None else likelihood.checked(start))
+    best = search.local(likelihood.start if start is None else likelihood.variances.checked(start))
     if start is None and likelihood.layout.flops < CHEAP:
         for other in search.other_starts(best.phi):
             found = search.local(other)
@@ -157,6 +156,7 @@ class _Search:
         self.nonnegative = likelihood.nonnegative
         self.natural = likelihood.natural
         self._likelihood = likelihood
+        self._blocks = likelihood.variances.blocks
         self._reml = reml
         self._seen: dict[bytes, tuple[float, np.ndarray]] = {}
 
@@ -204,7 +204,8 @@ class _Search:
         """
         rng = np.random.default_rng(0)
         size = self.natural * np.exp(rng.uniform(-2.0, np.log(10.0 / self.natural), (SCAN, len(best))))
-        scan = np.where(self.nonnegative, size, size * rng.choice((-1.0, 1.0), size.shape))
+        signs = rng.choice((-1.0, 1.0), size.shape)
+        scan = np.hstack([chart.scan(rng, size[:, at], signs[:, at]) for at, chart in self._blocks])
         height = self._likelihood.criteria(scan, reml=self._reml)
         low = scan[np.argsort(height)[: 4 * VALLEYS]]
         along = np.linspace(0.0, 1.0, 17)[None, :, None]
@@ -250,15 +251,8 @@ class _Search:
         and the rows below it aren't; steps along it are short. On the boundary there is no such valley.
         """
         reduced = phi.copy()
-        for at, structure in self._likelihood.blocks:
-            lam, small = structure.factor(phi[at]), SMALL * self.natural[at.start]
-            if structure.correlated:
-                left, sizes, _ = np.linalg.svd(lam)
-                kept = (left * np.where(sizes < small, 0.0, sizes))[:, sizes >= small]
-                if kept.shape[1] < np.linalg.matrix_rank(lam):
-                    reduced[at] = structure.parameters(_semidefinite_cholesky(kept @ kept.T, 1e-6))
-            else:
-                reduced[at] = structure.parameters(np.where(lam < small, 0.0, lam))
+        for at, chart in self._blocks:
+            reduced[at] = chart.reduced(phi[at], SMALL * self.natural[at.start])
         if (reduced == phi).all():
             return phi
         reduced = self.descend(reduced, np.zeros_like(phi))
@@ -335,20 +329,15 @@ class _Search:
 
     def boundary(self, phi: np.ndarray) -> list[tuple[float, int, np.ndarray]]:
         """For each term on the boundary: the least slope v'Sv, the term, and v in its effects (k,)."""
-        on = []
-        for t, (at, structure) in enumerate(self._likelihood.blocks):
-            zero = structure.nonnegative & (phi[at] <= 0)
-            if zero.any():
-                on.append((t, structure, zero, structure.factor(phi[at])))
+        on = [t for t, (at, chart) in enumerate(self._blocks) if chart.on_boundary(phi[at])]
         if not on:
             return []
         self.evaluations += 1
         slopes = self._likelihood.covariance_slopes(phi, reml=self._reml)
         found = []
-        for t, structure, zero, lam in on:
-            slope, direction = _least_slope(
-                structure, slopes[t], zero, lam, SADDLE * self._likelihood.cross.n
-            )
+        for t in on:
+            at, chart = self._blocks[t]
+            slope, direction = chart.least_slope(phi[at], slopes[t], SADDLE * self._likelihood.cross.n)
             found.append((slope, t, direction))
         return found
 
@@ -358,18 +347,12 @@ class _Search:
         """A reason to search on and a point to start from, or None at a local minimum."""
         if boundary:
             least, t, direction = min(boundary, key=lambda entry: entry[0])
-            at, structure = self._likelihood.blocks[t]
+            at, chart = self._blocks[t]
             if least < -SADDLE * self._likelihood.cross.n:
                 trials = []
                 for step in STEPS:
-                    v = step * self.natural[at.start] * direction
-                    lam = structure.factor(phi[at])
                     trial = phi.copy()
-                    trial[at] = structure.parameters(
-                        _semidefinite_cholesky(lam @ lam.T + np.outer(v, v), 0.0)
-                    )
-                    if not structure.correlated:
-                        trial[at] = structure.parameters(np.sqrt(lam**2 + np.diag(v**2)))
+                    trial[at] = chart.grow(phi[at], direction, step * self.natural[at.start])
                     trials.append(trial)
                 return "a variance at zero that wants to grow (saddle)", min(trials, key=self.value)
         if hessian.size:
@@ -406,17 +389,7 @@ class _Search:
 
     def free(self, phi: np.ndarray) -> np.ndarray:
         """(d,) of bool: parameters in columns of λ whose diagonal is not zero."""
-        free = np.ones(len(phi), dtype=bool)
-        for at, structure in self._likelihood.blocks:
-            dead = {
-                places[0][1]
-                for places, value, diagonal in zip(
-                    structure.entries, phi[at], structure.nonnegative, strict=True
-                )
-                if diagonal and value == 0
-            }
-            free[at] = [places[0][1] not in dead for places in structure.entries]
-        return free
+        return np.concatenate([chart.free(phi[at]) for at, chart in self._blocks])
 
     def _canonical(self, phi: np.ndarray, small: np.ndarray) -> np.ndarray:
         """Parameters of the same covariances: diagonals nonnegative, columns zero where one is ≤ ``small``.
@@ -424,49 +397,6 @@ class _Search:
         For a positive semi-definite λλ' it is the Cholesky factor in which a zero pivot's column is zero.
         """
         out = phi.copy()
-        for at, structure in self._likelihood.blocks:
-            lam, tolerance = structure.factor(phi[at]), float(small[at].max())
-            if not structure.correlated:
-                lam = np.abs(lam)
-                out[at] = structure.parameters(np.where(lam <= tolerance, 0.0, lam))
-            elif (np.diag(lam) <= tolerance).any():
-                out[at] = structure.parameters(_semidefinite_cholesky(lam @ lam.T, tolerance))
+        for at, chart in self._blocks:
+            out[at] = chart.canonical(phi[at], float(small[at].max()))
         return out
-
-
-def _least_slope(
-    structure: Covariance, S: np.ndarray, zero: np.ndarray, lam: np.ndarray, noise: float
-) -> tuple[float, np.ndarray]:
-    """The least v'Sv over unit directions v in which a structure can grow, and that v (k,).
-
-    Any direction where columns may correlate; single columns, or all at once, where they may not. In
-    directions that have variance already v'Sv is zero at an optimum, but for rounding: it is reported for
-    those that have none, unless some other direction goes down by more than the ``noise``.
-    """
-    if structure.correlated:
-        values, vectors = np.linalg.eigh(S)
-        if values[0] < -noise:
-            return float(values[0]), vectors[:, 0]
-        basis, sizes, _ = np.linalg.svd(lam)
-        null = basis[:, sizes <= 1e-8 * max(sizes[0], 1e-8)] if sizes[0] > 0 else np.eye(structure.k)
-        values, within = np.linalg.eigh(null.T @ S @ null)
-        return float(values[0]), null @ within[:, 0]
-    best = (np.inf, np.zeros(structure.k))
-    for places in (places for places, is_zero in zip(structure.entries, zero, strict=True) if is_zero):
-        columns = [row for row, _ in places]
-        slope = float(sum(S[r, r] for r in columns))
-        if slope < best[0]:
-            v = np.zeros(structure.k)
-            v[columns] = 1.0
-            best = (slope, v)
-    return best
-
-
-def _semidefinite_cholesky(G: np.ndarray, tolerance: float) -> np.ndarray:
-    """Lower L with LL' ≈ G ⪰ 0, the column of a pivot at or below ``tolerance`` zero."""
-    L = np.zeros_like(G)
-    for c in range(len(G)):
-        rest = G[c:, c] - L[c:, :c] @ L[c, :c]
-        if rest[0] > max(tolerance, 1e-9) ** 2:
-            L[c:, c] = rest / np.sqrt(rest[0])
-    return L

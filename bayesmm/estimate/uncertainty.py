@@ -50,7 +50,7 @@ def _sdcor(likelihood: MarginalLikelihood, phi: np.ndarray, log_variance: float)
     """Standard deviations and correlations in the order of ``varcorr``, the residual last."""
     sigma = np.exp(0.5 * log_variance)
     values: list[float] = []
-    factors = likelihood.factors(likelihood.external(phi))
+    factors = likelihood.external_factors(phi)
     for term, lam in zip(likelihood.design.terms, factors, strict=True):
         length = np.sqrt(np.einsum("ij,ij->i", lam, lam))
         values += list(sigma * length)

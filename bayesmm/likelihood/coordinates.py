@@ -76,14 +76,6 @@ class Coordinates:
         flat = np.asarray(vectors).reshape(-1, self.p)
         return solve_triangular(self.R, flat.T).T.reshape(np.shape(vectors))
 
-    def factor_out(self, term: int, lam: np.ndarray) -> np.ndarray:
-        """λ̃ → λ = T⁻¹λ̃ of one term."""
-        return solve_triangular(self.bases[term], lam, lower=True)
-
-    def factor_in(self, term: int, lam: np.ndarray) -> np.ndarray:
-        """λ → λ̃ = Tλ of one term."""
-        return self.bases[term] @ lam
-
 
 def coordinates_of(design: Design) -> Coordinates:
     """Choose the coordinates from the whole of a design's data.

@@ -115,7 +115,7 @@ class IntegratedLikelihood:
         """
         gradient = np.empty(self.size + 1)
         whole, real = self.packed if layout is None else self._pack(layout)
-        point = np.ascontiguousarray(self.likelihood.checked(phi))
+        point = np.ascontiguousarray(self.likelihood.variances.checked(phi))
         with one_thread() if self.likelihood.layout.size > SMALL else nullcontext():
             value = log_density(whole, real, point, self.size, float(log_sigma), gradient)
         return value, gradient[:-1], float(gradient[-1])
@@ -133,9 +133,9 @@ class IntegratedLikelihood:
         likelihood, coordinates, cross = self.likelihood, self.likelihood.coordinates, self.likelihood.cross
         places = [
             (p, g, start + r, start + c)
-            for t, (at, structure) in enumerate(likelihood.blocks)
+            for t, (at, chart) in enumerate(likelihood.variances.blocks)
             for g, start in [likelihood.place(t)]
-            for p, cells in enumerate(structure.entries, start=at.start)
+            for p, cells in enumerate(chart.places, start=at.start)
             for r, c in cells
         ]
         return Extent(

@@ -24,10 +24,10 @@ from bayesmm.blocks.factorization import COMPILED, Factorization
 from bayesmm.blocks.kernels.batch import evaluate_many, evaluate_points
 from bayesmm.blocks.kernels.routine import prepare
 from bayesmm.blocks.layout import layout_of
-from bayesmm.covariance import Covariance
 from bayesmm.design.design import Design
 from bayesmm.errors import ModelError
 from bayesmm.likelihood.coordinates import coordinates_of, cross_product_of
+from bayesmm.likelihood.variances import Variances
 from bayesmm.parallel import one_thread
 
 PROBE = 1e-5
@@ -80,16 +80,13 @@ class MarginalLikelihood:
         self.layout = layout_of(self.cross)
         check_memory(self.layout)
         prepare(*COMPILED, evaluate_points)
-        self._structures = [term.covariance for term in design.terms]
-        ends = np.cumsum([structure.size for structure in self._structures])
-        self._slices = [
-            slice(int(end) - s.size, int(end)) for end, s in zip(ends, self._structures, strict=True)
-        ]
-        self._place = {
-            t: (g, start)
-            for g, group in enumerate(self.cross.groups)
-            for t, start in zip(group.terms, group.starts, strict=True)
-        }
+        terms = design.terms
+        self.variances = Variances(
+            [term.covariance for term in terms],
+            self.coordinates.bases,
+            [term.label for term in terms],
+            self.cross,
+        )
 
     def __repr__(self) -> str:
         return (
@@ -99,74 +96,40 @@ class MarginalLikelihood:
     @property
     def size(self) -> int:
         """d, the number of variance parameters besides σ."""
-        return self._slices[-1].stop
+        return self.variances.size
 
     @property
     def nonnegative(self) -> np.ndarray:
-        """(d,) of bool: the parameters bounded below by zero."""
-        return np.concatenate([structure.nonnegative for structure in self._structures])
-
-    @property
-    def blocks(self) -> list[tuple[slice, Covariance]]:
-        """For each term, where its parameters lie and their structure."""
-        return list(zip(self._slices, self._structures, strict=True))
+        """(d,) of bool: the parameters bounded below by zero, across which all is smooth."""
+        return self.variances.nonnegative
 
     @cached_property
     def natural(self) -> np.ndarray:
-        """(d,) the relative standard deviations that m rows a level can tell, of the order 1/√m, by term."""
-        scale = np.empty(self.size)
-        for at, term in zip(self._slices, self.design.terms, strict=True):
-            scale[at] = np.sqrt(len(term.factor) / self.cross.n)
-        return scale
+        """(d,) changes that m rows a level can tell from none: of relative sds of the order 1/√m, by term."""
+        units = [np.sqrt(len(term.factor) / self.cross.n) for term in self.design.terms]
+        charts = zip(self.variances.charts, units, strict=True)
+        return np.concatenate([chart.natural(unit) for chart, unit in charts])
 
     @property
     def start(self) -> np.ndarray:
-        """(d,) φ with every relative factor the identity."""
-        return np.concatenate([s.parameters(np.eye(s.k)) for s in self._structures])
-
-    def checked(self, parameters: np.ndarray, *, many: bool = False) -> np.ndarray:
-        """Parameters (d,), or (S, d) if there are many, as floats.
-
-        Raises
-        ------
-        ModelError
-            If they have another shape, or aren't numbers.
-        """
-        try:
-            found = np.asarray(parameters, dtype=float)
-        except (TypeError, ValueError):
-            raise self._wrong(f"the parameters are {parameters!r}") from None
-        if found.ndim != 1 + many or found.shape[-1] != self.size:
-            raise self._wrong(f"the parameters have the shape {found.shape}")
-        return found
+        """(d,) φ with every relative factor the identity, or what is nearest to it."""
+        return self.variances.start
 
     def internal(self, theta: np.ndarray) -> np.ndarray:
         """θ → φ."""
-        factors = self.factors(theta)
-        return np.concatenate(
-            [
-                structure.parameters(self.coordinates.factor_in(t, factors[t]))
-                for t, structure in enumerate(self._structures)
-            ]
-        )
+        return self.variances.phi(theta)
 
     def external(self, phi: np.ndarray) -> np.ndarray:
         """φ → θ."""
-        factors = self.factors(phi)
-        return np.concatenate(
-            [
-                structure.parameters(self.coordinates.factor_out(t, factors[t]))
-                for t, structure in enumerate(self._structures)
-            ]
-        )
+        return self.variances.theta(phi)
 
-    def factors(self, parameters: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Parameters (d,) → each term's lower-triangular factor (k, k), in the same coordinates."""
-        parameters = self.checked(parameters)
-        return tuple(
-            structure.factor(parameters[at])
-            for structure, at in zip(self._structures, self._slices, strict=True)
-        )
+    def factors(self, phi: np.ndarray) -> tuple[np.ndarray, ...]:
+        """φ (d,) → each term's lower-triangular λ̃ (k, k)."""
+        return self.variances.factors(phi)
+
+    def external_factors(self, phi: np.ndarray) -> tuple[np.ndarray, ...]:
+        """φ (d,) → each term's lower-triangular λ (k, k), in the user's units."""
+        return self.variances.external_factors(phi)
 
     @one_thread()
     def factorization(self, phi: np.ndarray, ridge: np.ndarray | None = None) -> Factorization:
@@ -194,7 +157,7 @@ class MarginalLikelihood:
         if not f.positive_definite:
             return np.inf, np.zeros(self.size)
         by_group = f.gradient(self._degrees(reml) / f.r2, with_fixed=reml)
-        gradient = self.pull_back(by_group)
+        gradient = self.variances.pull_back(phi, by_group)
         return self._criterion(f, reml), gradient
 
     def relative_sigma(self, phi: np.ndarray, *, reml: bool) -> float:
@@ -214,7 +177,7 @@ class MarginalLikelihood:
         h_p = (E_pλ' + λE_p')v, w_p = Zh_p, and S the derivative in λλ', from ∂f/∂λ = 2Sλ. It costs one
         forward substitution a parameter and no trace; it equals the Hessian's expectation at the optimum.
         """
-        phi = self.checked(phi)
+        phi = self.variances.checked(phi)
         near = self._off_boundary(phi)
         slopes = None if near is phi else self.covariance_slopes(phi, reml=reml)
         f, m = self.factorization(phi), self._degrees(reml)
@@ -226,19 +189,16 @@ class MarginalLikelihood:
         h = [np.zeros((*scores.shape, len(phi))) for scores in v]
         correction = np.zeros((len(phi), len(phi)))
         factors = self.factors(phi)
-        for t, structure in enumerate(self._structures):
-            g, start = self._place[t]
-            at, lam = slice(start, start + structure.k), factors[t]
-            for p, places in enumerate(structure.entries, start=self._slices[t].start):
-                E = np.zeros_like(lam)
-                for place in places:
-                    E[place] = 1.0
-                h[g][:, at, p] = v[g][:, at] @ (E @ lam.T + lam @ E.T)
-            S = slopes[t] if slopes is not None else _covariance_slope(by_group[g, at, at], lam)
-            correction[self._slices[t], self._slices[t]] = _factor_curvature(structure, S)
+        for t, (at, chart) in enumerate(self.variances.blocks):
+            g, start = self.variances.place(t)
+            own = slice(start, start + chart.k)
+            for p, H in enumerate(chart.slopes(phi[at]), start=at.start):
+                h[g][:, own, p] = v[g][:, own] @ H
+            S = slopes[t] if slopes is not None else _covariance_slope(by_group[g, own, own], factors[t])
+            correction[at, at] = chart.bend(phi[at], S)
         slope = sum(np.einsum("lkp,lk->p", a, b) for a, b in zip(h, v, strict=True))
         information = f.residual_products(h) / omega - np.outer(slope, slope) / (m * omega**2)
-        return self._criterion(f, reml), self.pull_back(by_group), information + correction
+        return self._criterion(f, reml), self.variances.pull_back(phi, by_group), information + correction
 
     @one_thread()
     def covariance_slopes(self, phi: np.ndarray, *, reml: bool) -> list[np.ndarray]:
@@ -247,22 +207,17 @@ class MarginalLikelihood:
         For a small change of it by a matrix Δ the criterion changes by tr(SΔ). Taken from ∂f/∂λ = 2Sλ, so
         that λ has to be invertible; a boundary is looked at from close by, where nothing cancels.
         """
-        phi = self._off_boundary(self.checked(phi))
+        phi = self._off_boundary(self.variances.checked(phi))
         f = self.factorization(phi)
-        by_group = f.gradient(self._degrees(reml) / f.r2, with_fixed=reml)
-        slopes = []
-        for t, lam in enumerate(self.factors(phi)):
-            g, start = self._place[t]
-            at = slice(start, start + len(lam))
-            slopes.append(_covariance_slope(by_group[g, at, at], lam))
-        return slopes
+        by_term = self.variances.by_term(f.gradient(self._degrees(reml) / f.r2, with_fixed=reml))
+        return [_covariance_slope(*both) for both in zip(by_term, self.factors(phi), strict=True)]
 
     @one_thread()
     def log_r2_gradient(self, phi: np.ndarray) -> np.ndarray:
         """(d,) ∂ log r²/∂φ: how the profiled log σ̂² moves with the other parameters."""
         f = self.factorization(phi)
         with_r2 = f.gradient(1.0 / f.r2, with_fixed=False)
-        return self.pull_back(with_r2 - f.gradient(0.0, with_fixed=False))
+        return self.variances.pull_back(phi, with_r2 - f.gradient(0.0, with_fixed=False))
 
     @one_thread()
     def solution(self, phi: np.ndarray, *, reml: bool) -> Solution:
@@ -276,11 +231,11 @@ class MarginalLikelihood:
         inverse = cho_solve((f.fixed_factor(), True), np.eye(p)) if p else np.zeros((0, 0))
         half = coordinates.unwhiten(inverse)  # C⁻¹R⁻ᵀ, row by row
         vcov = sigma**2 * coordinates.unwhiten(half.T)
-        factors = self._external_factors(phi)
+        factors = self.external_factors(phi)
         by_group = f.effects(u, z)
         effects = []
         for t, lam in enumerate(factors):
-            g, start = self._place[t]
+            g, start = self.variances.place(t)
             effects.append(coordinates.scale * by_group[g][:, start : start + len(lam)] @ lam.T)
         theta = self.external(phi)
         for array in (theta, *factors, *effects):
@@ -300,75 +255,42 @@ class MarginalLikelihood:
         """(ℓ, k, k) for each term: Var(b_j | y, β, θ, σ) = σ²λP_jjλ', as lme4's ``condVar``."""
         blocks = self.factorization(phi).inverse_blocks()
         covariances = []
-        for t, lam in enumerate(self._external_factors(phi)):
-            g, start = self._place[t]
+        for t, lam in enumerate(self.external_factors(phi)):
+            g, start = self.variances.place(t)
             at = slice(start, start + len(lam))
             covariances.append(sigma**2 * lam @ blocks[g][:, at, at] @ lam.T)
         return tuple(covariances)
 
-    def pull_back(self, by_group: np.ndarray) -> np.ndarray:
-        """Groups' gradients (G, k, k) → (d,)."""
-        gradient = np.empty(self.size)
-        for t, structure in enumerate(self._structures):
-            g, start = self._place[t]
-            block = by_group[g, start : start + structure.k, start : start + structure.k]
-            gradient[self._slices[t]] = structure.pull_back(block)
-        return gradient
-
-    def _external_factors(self, phi: np.ndarray) -> tuple[np.ndarray, ...]:
-        return tuple(self.coordinates.factor_out(t, lam) for t, lam in enumerate(self.factors(phi)))
-
     def group_factors(self, phi: np.ndarray) -> np.ndarray:
         """φ (d,) → the groups' relative factors (G, k_max, k_max), the terms' blocks on their diagonals."""
-        return self.group_factors_many(self.checked(phi)[None])[0]
+        return self.group_factors_many(self.variances.checked(phi)[None])[0]
 
     def group_factors_many(self, phi: np.ndarray) -> np.ndarray:
         """(S, d) → (S, G, k_max, k_max)."""
-        phi, k = self.checked(phi, many=True), self.layout.k_max
-        lam = np.zeros((len(phi), len(self.cross.groups), k, k))
-        for t, (at, structure) in enumerate(self.blocks):
-            g, start = self._place[t]
-            for p, places in enumerate(structure.entries, start=at.start):
-                for r, c in places:
-                    lam[:, g, start + r, start + c] = phi[:, p]
-        return lam
+        return self.variances.group_factors_many(phi)
 
     def external_factors_many(self, phi: np.ndarray) -> list[np.ndarray]:
         """(S, d) → each term's λ (S, k, k) in the user's units."""
-        phi, found = self.checked(phi, many=True), []
-        for t, (at, structure) in enumerate(self.blocks):
-            lam = np.zeros((len(phi), structure.k, structure.k))
-            for p, places in enumerate(structure.entries, start=at.start):
-                for place in places:
-                    lam[(slice(None), *place)] = phi[:, p]
-            found.append(np.linalg.inv(self.coordinates.bases[t]) @ lam)
-        return found
+        return self.variances.external_factors_many(phi)
 
     def internal_many(self, factors: Sequence[np.ndarray]) -> np.ndarray:
         """Each term's λ (S, k, k) in the user's units → φ (S, d): the way back from external_factors_many."""
-        parts = []
-        for t, (lam, structure) in enumerate(zip(factors, self._structures, strict=True)):
-            whitened = self.coordinates.bases[t] @ lam
-            parts.append(np.stack([whitened[:, r, c] for (r, c), *_ in structure.entries], axis=1))
-        return np.hstack(parts)
+        return self.variances.internal_many(factors)
 
     def place(self, term: int) -> tuple[int, int]:
         """The group of a term, and where its columns begin there."""
-        return self._place[term]
+        return self.variances.place(term)
 
     def _off_boundary(self, phi: np.ndarray) -> np.ndarray:
-        """φ itself, or, if a diagonal is all but zero, a point just off the boundary."""
-        low = self.nonnegative & (np.abs(phi) < PROBE * self.natural)
-        return np.where(low, PROBE * self.natural, phi) if low.any() else phi
-
-    def _wrong(self, got: str) -> ModelError:
-        terms = zip(self.design.terms, self._structures, strict=True)
-        parts = ", ".join(f"{structure.size} for ({term.label})" for term, structure in terms)
-        return ModelError(
-            got,
-            expected=f"{self.size} numbers: {parts}; at many points, a row of them for each",
-            advice="model.fit().theta, which has them in this order",
-        )
+        """φ itself, or, if a λ̃ is all but singular, a point just off the boundary."""
+        out = phi
+        for at, chart in self.variances.blocks:
+            probe = PROBE * self.natural[at.start]
+            off = chart.off_boundary(phi[at], probe)
+            if off is not phi[at] and (off != phi[at]).any():
+                out = out.copy() if out is phi else out
+                out[at] = off
+        return out
 
     def _degrees(self, reml: bool) -> int:
         return self.cross.n - self.cross.p if checked_reml(reml) else self.cross.n
@@ -405,13 +327,3 @@ def _covariance_slope(gradient: np.ndarray, lam: np.ndarray) -> np.ndarray:
     """S (k, k) from ∂f/∂λ = 2Sλ."""
     S = 0.5 * gradient @ np.linalg.inv(lam)
     return (S + S.T) / 2
-
-
-def _factor_curvature(structure: Covariance, S: np.ndarray) -> np.ndarray:
-    """(size, size) ⟨S, ∂²(λλ')/∂θ_p∂θ_q⟩: 2 S_rr' for each pair of places in one column."""
-    size = structure.size
-    out = np.zeros((size, size))
-    for p, places in enumerate(structure.entries):
-        for q, others in enumerate(structure.entries):
-            out[p, q] = sum(2 * S[r, s] for r, c in places for s, e in others if c == e)
-    return out

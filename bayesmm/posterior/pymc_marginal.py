@@ -182,10 +182,10 @@ def _internal(
 
     likelihood = integrated.likelihood
     phi = []
-    for t, (_, structure) in enumerate(likelihood.blocks):
+    for t, (_, chart) in enumerate(likelihood.variances.blocks):
         T = likelihood.coordinates.bases[t]
         relative = [sd / sigma for sd in sds[t]]
-        for (r, c), *_ in structure.entries:
+        for (r, c), *_ in chart.places:
             inner = range(c, r + 1)  # T and L are lower triangular
             phi.append(sum(T[r, m] * relative[m] * rows[t][m][c] for m in inner if T[r, m] != 0.0))
     return pt.stack(phi), pt.log(sigma)

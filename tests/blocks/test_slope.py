@@ -34,7 +34,7 @@ def by_the_factorization(model: IntegratedLikelihood, phi: np.ndarray, log_sigma
     ridge, p = model.ridge, cross.p
     f = likelihood.factorization(phi, omega * ridge)
     assert f.positive_definite
-    by_phi = likelihood.pull_back(f.gradient(1 / omega, with_fixed=True))
+    by_phi = likelihood.variances.pull_back(phi, f.gradient(1 / omega, with_fixed=True))
     _, z = f.solve()
     L = f.fixed_factor()
     trace = np.trace(np.linalg.solve(L @ L.T, ridge[:p, :p])) if p else 0.0

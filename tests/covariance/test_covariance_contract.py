@@ -1,23 +1,20 @@
-"""What every covariance structure promises; a new one in STRUCTURES is picked up by itself."""
+"""What every covariance structure and its chart promise; a new one in STRUCTURES is picked up by itself.
+
+Derivatives are compared with differences, factors with correlation matrices and their properties.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from bayesmm.covariance import STRUCTURES, Covariance
-
-SIZES = (1, 2, 3, 5)
+from bayesmm.covariance import STRUCTURES, Chart, Covariance
+from tests.covariance.structures import SIZES, made, some_shape
 
 every_structure = pytest.mark.parametrize(
     "structure",
-    [pytest.param(cls(k), id=f"{name}-{k}") for name, cls in STRUCTURES.items() for k in SIZES],
+    [pytest.param(made(name, k), id=f"{name}-{k}") for name in STRUCTURES for k in SIZES],
 )
-
-
-def some_theta(structure: Covariance, seed: int = 1) -> np.ndarray:
-    theta = np.random.default_rng(seed).normal(size=structure.size)
-    return np.where(structure.nonnegative, np.abs(theta) + 0.1, theta)
 
 
 def some_gram(k: int, seed: int = 2) -> np.ndarray:
@@ -26,96 +23,231 @@ def some_gram(k: int, seed: int = 2) -> np.ndarray:
     return columns.T @ columns / 50
 
 
+def chart_of(structure: Covariance) -> Chart:
+    return structure.chart(structure.basis(some_gram(structure.k)))
+
+
+def some_phi(chart: Chart, count: int = 1, seed: int = 1) -> np.ndarray:
+    """(count, size) points well within all bounds."""
+    rng = np.random.default_rng(seed)
+    sizes, signs = rng.uniform(0.3, 2.0, (count, chart.size)), rng.choice((-1.0, 1.0), (count, chart.size))
+    return chart.scan(rng, sizes, signs)
+
+
 @every_structure
 def test_it_is_registered_under_its_name(structure: Covariance):
     assert STRUCTURES[structure.name] is type(structure)
 
 
 @every_structure
+def test_a_standard_deviation_is_named_after_the_first_column_that_has_it(structure: Covariance):
+    assert len(structure.sds) == structure.k
+    for column, owner in enumerate(structure.sds):
+        assert owner <= column
+        assert structure.sds[owner] == owner
+    assert structure.owners == tuple(sorted(set(structure.sds)))
+
+
+@every_structure
+def test_the_factor_of_a_correlation_is_lower_triangular_with_rows_of_length_one(structure: Covariance):
+    r = some_shape(structure, 20)
+    L = structure.correlation_factor(r)
+    assert L.shape == (20, structure.k, structure.k)
+    np.testing.assert_array_equal(L, np.tril(L))
+    np.testing.assert_allclose(np.linalg.norm(L, axis=2), 1.0, rtol=1e-13)
+    assert (np.einsum("sii->si", L) > 0).all()
+
+
+@every_structure
+def test_the_shape_is_found_again_in_the_correlation(structure: Covariance):
+    r = some_shape(structure, 20)
+    L = structure.correlation_factor(r)
+    np.testing.assert_allclose(structure.shape_of(L @ L.swapaxes(1, 2)), r, rtol=1e-8, atol=1e-10)
+
+
+@every_structure
+def test_the_slopes_of_the_factor_are_its_differences(structure: Covariance):
+    r, h = some_shape(structure, 5), 1e-6
+    slopes = structure.correlation_slopes(r)
+    for p in range(r.shape[1]):
+        step = h * np.eye(r.shape[1])[p]
+        difference = structure.correlation_factor(r + step) - structure.correlation_factor(r - step)
+        np.testing.assert_allclose(slopes[:, p], difference / (2 * h), atol=1e-8)
+
+
+@every_structure
+def test_pull_back_goes_through_the_slopes_of_the_lower_triangle(structure: Covariance):
+    r = some_shape(structure, 5)
+    gradient = np.random.default_rng(3).normal(size=(5, structure.k, structure.k))
+    expected = [
+        [np.sum(np.tril(slope) * np.tril(one)) for slope in slopes]
+        for slopes, one in zip(structure.correlation_slopes(r), gradient, strict=True)
+    ]
+    found = structure.correlation_pull_back(r, gradient)
+    np.testing.assert_allclose(found, np.reshape(expected, r.shape), rtol=1e-10, atol=1e-12)
+
+
+@every_structure
+def test_at_its_bounds_the_correlation_is_singular(structure: Covariance):
+    """The walls are where they must be: R is positive definite up to them and no further."""
+    shape = structure.shape
+    if shape is None:
+        return
+    inside = some_shape(structure, 1)[0]
+    for p in range(shape.size):
+        for bound in (shape.lower[p], shape.upper[p]):
+            r = inside.copy()
+            r[p] = bound
+            L = structure.correlation_factor(r[None])[0]
+            R = L @ L.T
+            assert np.isfinite(R).all()
+            assert np.linalg.eigvalsh(R)[0] < 1e-12
+
+
+@every_structure
+def test_what_is_reported_has_a_label_for_each_value(structure: Covariance):
+    columns = tuple(f"c{i}" for i in range(structure.k))
+    if structure.shape is None:
+        assert not structure.correlated
+        return
+    found, labels = structure.reported(some_shape(structure, 4)), structure.labels(columns)
+    assert found.shape == (4, 1 if labels is None else len(labels))
+    assert (np.abs(found) <= 1).all()
+
+
+@every_structure
+def test_a_prior_is_a_beta_for_each_shape_parameter(structure: Covariance):
+    shape = structure.shape
+    if shape is not None:
+        a, b = shape.beta(shape.default)
+        assert a.shape == b.shape == (shape.size,) == (len(shape.upper),)
+        assert (a > 0).all()
+        assert (b > 0).all()
+
+
+@every_structure
 def test_factor_and_parameters_are_each_others_inverse(structure: Covariance):
-    theta = some_theta(structure)
-    lam = structure.factor(theta)
-    assert lam.shape == (structure.k, structure.k)
-    np.testing.assert_array_equal(structure.parameters(lam), theta)
-    np.testing.assert_array_equal(structure.factor(structure.parameters(lam)), lam)
-
-
-@every_structure
-def test_the_factor_is_linear_in_the_parameters(structure: Covariance):
-    a, b = some_theta(structure, 3), some_theta(structure, 4)
-    np.testing.assert_allclose(
-        structure.factor(2 * a - b), 2 * structure.factor(a) - structure.factor(b), atol=1e-14
-    )
-
-
-@every_structure
-def test_the_factor_is_lower_triangular_and_every_parameter_is_in_it(structure: Covariance):
-    lam = structure.factor(np.ones(structure.size))
+    chart = chart_of(structure)
+    phi = some_phi(chart, 20)
+    lam = chart.factor(phi)
+    assert lam.shape == (20, structure.k, structure.k)
     np.testing.assert_array_equal(lam, np.tril(lam))
-    places = [place for entry in structure.entries for place in entry]
-    assert len(places) == len(set(places))
-    assert all(0 <= column <= row < structure.k for row, column in places)
-    assert {(i, i) for i in range(structure.k)} <= set(places)
-    assert structure.size == len(structure.entries) == len(structure.nonnegative)
+    np.testing.assert_allclose(chart.parameters(lam), phi, rtol=1e-7, atol=1e-9)
 
 
 @every_structure
-def test_the_parameters_bounded_by_zero_are_those_of_the_diagonal(structure: Covariance):
-    lam = structure.factor(np.where(structure.nonnegative, 1.0, 0.0))
-    np.testing.assert_array_equal(lam, np.eye(structure.k))
-    assert structure.nonnegative.dtype == bool
+def test_the_covariance_is_that_of_the_structure_whatever_the_basis(structure: Covariance):
+    """λ = T⁻¹λ̃ has standard deviations shared as the structure says, and a correlation of its shapes."""
+    chart = chart_of(structure)
+    lam = np.linalg.inv(chart.basis) @ chart.factor(some_phi(chart, 10))
+    sds = np.linalg.norm(lam, axis=2)
+    np.testing.assert_allclose(sds, sds[:, list(structure.sds)], rtol=1e-12)
+    L = lam / sds[:, :, None]
+    R = L @ L.swapaxes(1, 2)
+    again = structure.correlation_factor(structure.shape_of(R))
+    np.testing.assert_allclose(again @ again.swapaxes(1, 2), R, atol=1e-8)
 
 
 @every_structure
-def test_it_is_correlated_if_some_factor_is_not_diagonal(structure: Covariance):
-    lam = structure.factor(np.ones(structure.size))
-    assert structure.correlated == bool((lam - np.diag(np.diag(lam))).any())
+def test_theta_are_the_parameters_in_the_basis_of_the_user(structure: Covariance):
+    chart = chart_of(structure)
+    phi = some_phi(chart, 10)
+    np.testing.assert_allclose(chart.phi(chart.theta(phi)), phi, rtol=1e-10, atol=1e-12)
+    users = structure.chart(np.eye(structure.k))
+    lam = np.linalg.inv(chart.basis) @ chart.factor(phi)
+    scale = np.abs(lam).max(axis=2, keepdims=True)
+    np.testing.assert_allclose(users.factor(chart.theta(phi)) / scale, lam / scale, rtol=1e-9, atol=1e-12)
 
 
 @every_structure
-def test_pull_back_is_the_derivative_through_the_factor(structure: Covariance):
-    """For f(λ) = ⟨A, λ∘λ⟩ + ⟨B, λ⟩, by central differences, which are exact for a quadratic."""
-    rng = np.random.default_rng(5)
-    A, B = rng.normal(size=(2, structure.k, structure.k))
-    theta, h = some_theta(structure), 1e-3
+@pytest.mark.parametrize("zero", [False, True], ids=["inside", "a standard deviation at zero"])
+def test_pull_back_is_the_derivative_through_the_factor(structure: Covariance, zero: bool):
+    """For f(λ) = ⟨A, λ∘λ⟩ + ⟨B, λ⟩, by central differences."""
+    chart = chart_of(structure)
+    A, B = np.random.default_rng(5).normal(size=(2, structure.k, structure.k))
+    phi, h = some_phi(chart)[0], 1e-5
+    if zero:
+        phi[np.flatnonzero(chart.nonnegative)[-1]] = 0.0
 
-    def f(theta: np.ndarray) -> float:
-        lam = structure.factor(theta)
+    def f(at: np.ndarray) -> float:
+        lam = chart.factor(at[None])[0]
         return float(np.sum(A * lam**2 + B * lam))
 
-    expected = [(f(theta + h * e) - f(theta - h * e)) / (2 * h) for e in np.eye(structure.size)]
-    pulled = structure.pull_back(2 * A * structure.factor(theta) + B)
-    np.testing.assert_allclose(pulled, expected, rtol=1e-9, atol=1e-9)
+    expected = [(f(phi + h * e) - f(phi - h * e)) / (2 * h) for e in np.eye(chart.size)]
+    gradient = (2 * A * chart.factor(phi[None]) + B) + np.triu(np.full_like(A, 1e3), 1)
+    np.testing.assert_allclose(chart.pull_back(phi[None], gradient)[0], expected, rtol=1e-7, atol=1e-7)
 
 
 @every_structure
-def test_pull_back_looks_at_the_lower_triangle_only(structure: Covariance):
-    gradient = np.random.default_rng(6).normal(size=(structure.k, structure.k))
-    noise = gradient + np.triu(np.full_like(gradient, np.nan), 1)
-    np.testing.assert_array_equal(structure.pull_back(noise), structure.pull_back(gradient))
+def test_slopes_and_bend_are_derivatives_of_the_covariance(structure: Covariance):
+    chart = chart_of(structure)
+    S = np.random.default_rng(6).normal(size=(structure.k, structure.k))
+    S = S + S.T
+    phi, h = some_phi(chart)[0], 1e-5
+
+    def G(at: np.ndarray) -> np.ndarray:
+        lam = chart.factor(at[None])[0]
+        return lam @ lam.T
+
+    def along(at: np.ndarray) -> np.ndarray:
+        return np.einsum("pij,ij->p", chart.slopes(at), S)
+
+    steps = h * np.eye(chart.size)
+    expected = [(G(phi + step) - G(phi - step)) / (2 * h) for step in steps]
+    np.testing.assert_allclose(chart.slopes(phi), expected, rtol=1e-6, atol=1e-7)
+    bent = [(along(phi + step) - along(phi - step)) / (2 * h) for step in steps]
+    np.testing.assert_allclose(chart.bend(phi, S), bent, rtol=1e-5, atol=1e-5)
 
 
 @every_structure
-def test_the_basis_keeps_the_structure(structure: Covariance):
-    T = structure.basis(some_gram(structure.k))
-    np.testing.assert_array_equal(T, np.tril(T))
-    assert np.all(np.diag(T) > 0)
-    for lam in (
-        T @ structure.factor(some_theta(structure)),
-        np.linalg.inv(T) @ structure.factor(some_theta(structure, 7)),
-    ):
-        again = structure.factor(structure.parameters(lam))
-        np.testing.assert_allclose(again, lam, rtol=1e-10, atol=1e-12 * np.abs(lam).max())
+def test_canonical_parameters_are_of_the_same_covariance(structure: Covariance):
+    chart = chart_of(structure)
+    phi = some_phi(chart)[0]
+    lam = chart.factor(np.stack([phi, chart.canonical(phi, 0.0)]))
+    np.testing.assert_allclose(*(lam @ lam.swapaxes(1, 2)), rtol=1e-12)
+
+
+@every_structure
+def test_a_variance_at_zero_grows_where_the_slope_is_negative(structure: Covariance):
+    """From λ̃ = 0, with S = −I: everything wants to grow, and a step gives ⟨S, ΔG⟩ the promised slope."""
+    chart = chart_of(structure)
+    phi = np.where(chart.nonnegative, 0.0, chart.start)
+    assert chart.on_boundary(phi)
+    assert not chart.free(phi).any()
+    slope, direction = chart.least_slope(phi, -np.eye(structure.k), 1e-9)
+    assert slope < 0
+    lam = chart.factor(chart.grow(phi, direction, 1e-3)[None])[0]
+    np.testing.assert_allclose(-np.trace(lam @ lam.T), 1e-6 * slope, rtol=1e-6)
+
+
+@every_structure
+def test_inside_everything_is_free_and_nothing_is_on_the_boundary(structure: Covariance):
+    chart = chart_of(structure)
+    phi = chart.canonical(some_phi(chart)[0], 0.0)
+    assert chart.free(phi).all()
+    assert not chart.on_boundary(phi)
+    assert chart.off_boundary(phi, 1e-6) is phi
+    np.testing.assert_array_equal(chart.reduced(phi, 1e-6), phi)
+
+
+@every_structure
+def test_off_the_boundary_the_factor_can_be_inverted(structure: Covariance):
+    chart = chart_of(structure)
+    phi = np.where(chart.nonnegative, 0.0, np.where(np.isfinite(chart.upper), chart.upper, 0.3))
+    lam = chart.factor(chart.off_boundary(phi, 1e-4)[None])[0]
+    assert np.isfinite(np.linalg.inv(lam)).all()
 
 
 @every_structure
 def test_the_basis_takes_up_the_columns_sizes(structure: Covariance):
-    """T'T ≈ gram: exactly for an unstructured λ, its diagonal or its trace for the others."""
+    """T'T ≈ gram: all of it for an unstructured λ, its diagonal or its trace for the others."""
     gram = some_gram(structure.k)
     T = structure.basis(gram)
+    np.testing.assert_array_equal(T, np.tril(T))
+    assert np.all(np.diag(T) > 0)
     if structure.name == "unstructured":
         np.testing.assert_allclose(T.T @ T, gram, rtol=1e-10, atol=1e-12 * gram.max())
-    elif structure.name == "diagonal":
+    elif len(structure.owners) == structure.k:
         np.testing.assert_allclose(np.diag(T.T @ T), np.diag(gram), rtol=1e-12)
     np.testing.assert_allclose(np.trace(T.T @ T), np.trace(gram), rtol=1e-10)
 
@@ -129,7 +261,8 @@ def test_the_basis_survives_columns_that_depend_on_each_other(structure: Covaria
 
 @every_structure
 def test_it_is_a_value(structure: Covariance):
-    assert structure == type(structure)(structure.k)
-    assert hash(structure) == hash(type(structure)(structure.k))
+    again = made(structure.name, structure.k)
+    assert structure == again
+    assert hash(structure) == hash(again)
     with pytest.raises(AttributeError):
         structure.k = 7

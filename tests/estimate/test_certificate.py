@@ -82,8 +82,10 @@ def assert_kuhn_tucker(likelihood: MarginalLikelihood, phi: np.ndarray, reml: bo
     here = likelihood.criterion(phi, reml=reml)
     assert np.abs(likelihood.criterion_and_gradient(phi, reml=reml)[1]).max() < 1e-3 * likelihood.cross.n
     rng = np.random.default_rng(0)
-    for at, structure in likelihood.blocks:
-        lam = structure.factor(phi[at])
+    for (at, chart), structure in zip(
+        likelihood.variances.blocks, likelihood.variances.structures, strict=True
+    ):
+        lam = chart.factor(phi[None, at])[0]
         for _ in range(50):
             v = rng.normal(size=structure.k)
             v /= np.linalg.norm(v)
@@ -92,7 +94,7 @@ def assert_kuhn_tucker(likelihood: MarginalLikelihood, phi: np.ndarray, reml: bo
             for size in (1e-2, 1e-3):
                 G = lam @ lam.T + np.outer(size * v, size * v) + 1e-20 * np.eye(structure.k)
                 trial = phi.copy()
-                trial[at] = structure.parameters(np.linalg.cholesky(G))
+                trial[at] = chart.parameters(np.linalg.cholesky(G)[None])[0]
                 if structure.name != "identity":
                     assert likelihood.criterion(trial, reml=reml) >= here - GAP
 
