@@ -1,14 +1,44 @@
 """Covariance structures: one a file, all behind the contract of :class:`Covariance`."""
 
+from bayesmm.covariance.autoregressive import Autoregressive, HeterogeneousAutoregressive
 from bayesmm.covariance.chart import Chart
+from bayesmm.covariance.compound_symmetry import CompoundSymmetry, HeterogeneousCompoundSymmetry
 from bayesmm.covariance.contract import Covariance, Shape
 from bayesmm.covariance.diagonal import Diagonal
 from bayesmm.covariance.identity import Identity
 from bayesmm.covariance.linear import Linear
+from bayesmm.covariance.toeplitz import HeterogeneousToeplitz, Toeplitz
 from bayesmm.covariance.unstructured import Unstructured
 
 STRUCTURES: dict[str, type[Covariance]] = {
-    structure.name: structure for structure in (Unstructured, Diagonal, Identity)
+    structure.name: structure
+    for structure in (
+        Unstructured,
+        Diagonal,
+        Identity,
+        CompoundSymmetry,
+        HeterogeneousCompoundSymmetry,
+        Autoregressive,
+        HeterogeneousAutoregressive,
+        Toeplitz,
+        HeterogeneousToeplitz,
+    )
 }
+"""The structures by name: a new one is a class in a file of its own, and its name here."""
 
-__all__ = ["STRUCTURES", "Chart", "Covariance", "Diagonal", "Identity", "Linear", "Shape", "Unstructured"]
+__all__ = [
+    "STRUCTURES",
+    "Autoregressive",
+    "Chart",
+    "CompoundSymmetry",
+    "Covariance",
+    "Diagonal",
+    "HeterogeneousAutoregressive",
+    "HeterogeneousCompoundSymmetry",
+    "HeterogeneousToeplitz",
+    "Identity",
+    "Linear",
+    "Shape",
+    "Toeplitz",
+    "Unstructured",
+]

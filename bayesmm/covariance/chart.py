@@ -94,6 +94,10 @@ class Chart(ABC):
     def reduced(self, phi: np.ndarray, small: float) -> np.ndarray:
         """φ (size,) with directions of variation smaller than ``small`` at zero; φ itself without any."""
 
+    def near_boundary(self, phi: np.ndarray, small: float) -> bool:
+        """Whether :meth:`canonical` would put something at φ (size,) on the boundary that isn't there yet."""
+        return bool((self.nonnegative & (phi > 0) & (phi <= small)).any())
+
     @abstractmethod
     def on_boundary(self, phi: np.ndarray) -> bool:
         """Whether something is at zero or at a wall at φ (size,): :meth:`least_slope` has to judge it."""

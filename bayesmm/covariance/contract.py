@@ -31,6 +31,7 @@ import numpy as np
 
 from bayesmm.covariance.chart import Chart
 from bayesmm.covariance.shaped import Shaped
+from bayesmm.errors import ModelError
 
 COMPLEX_STEP = 1e-30
 BETA = MappingProxyType({"alpha": 2.0, "beta": 2.0})
@@ -98,6 +99,21 @@ class Covariance(ABC):
     over_time: ClassVar[bool] = False
     """Whether the columns have positions."""
 
+    def __post_init__(self) -> None:
+        """Whether the positions are k numbers that rise; a structure may ask for more.
+
+        Raises
+        ------
+        ModelError
+            If they aren't.
+        """
+        if self.at is not None and (len(self.at) != self.k or (np.diff(self.at) <= 0).any()):
+            raise ModelError(
+                f"the positions of {self.k} columns are {self.at}",
+                expected=f"{self.k} numbers that rise",
+                advice="one column for each time, in the order of time",
+            )
+
     @property
     @abstractmethod
     def sds(self) -> tuple[int, ...]:
@@ -139,6 +155,16 @@ class Covariance(ABC):
     def correlation_pull_back(self, r: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """∂f/∂L (S, k, k), of which the lower triangle counts → ∂f/∂r (S, d), at r (S, d)."""
         return np.einsum("spij,sij->sp", self.correlation_slopes(r), np.tril(gradient))
+
+    @property
+    def positions(self) -> tuple[float, ...]:
+        """(k,) the positions in time: 0, 1, 2, … if none are given."""
+        return tuple(map(float, range(self.k))) if self.at is None else self.at
+
+    @property
+    def remark(self) -> str:
+        """What has to be said for the reported values to be understood; mostly nothing."""
+        return ""
 
     @property
     def owners(self) -> tuple[int, ...]:

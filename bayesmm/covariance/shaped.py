@@ -174,6 +174,9 @@ class Shaped(Chart):
     def reduced(self, phi: np.ndarray, small: float) -> np.ndarray:
         return self.canonical(phi, small)
 
+    def near_boundary(self, phi: np.ndarray, small: float) -> bool:
+        return super().near_boundary(phi, small) or bool((self._at_walls(phi, small) != phi).any())
+
     def on_boundary(self, phi: np.ndarray) -> bool:
         walls = (phi <= self.lower) | (phi >= self.upper)
         return bool(walls[self.nonnegative].any() or (walls.any() and self._varies(phi)))

@@ -19,6 +19,7 @@ from bayesmm.design.frame import check_known, complete_frame
 from bayesmm.design.given import Given, aligned
 from bayesmm.design.identification import spanned_columns
 from bayesmm.design.lookup import Names
+from bayesmm.design.over_time import columns_over_time
 from bayesmm.design.random_term import RandomTerm
 from bayesmm.design.rank import aliased_columns
 from bayesmm.errors import DataError, DesignNotice, ModelError, near_matches
@@ -239,10 +240,10 @@ def _terms_of(
     As in lme4 ``||`` parts the terms of the expression, and not their columns: ``(x + f || g)`` with a factor
     f is ``(1 + x || g) + (0 + f | g)``. A structure that the user chose is that of the whole bar.
     """
-    recipe = evaluate_columns(bar.expr, data, names)
     chosen = covariance.get(bar.label, covariance.get(bar.group_name))
     if chosen is not None:
-        return [RandomTerm(bar.label, factor, recipe, _structure(bar, chosen, len(recipe.names)), True)]
+        return [RandomTerm(bar.label, factor, *_structured(bar, chosen, data, names), True)]
+    recipe = evaluate_columns(bar.expr, data, names)
     if bar.correlated or all(term.levels is None for term in recipe.terms):
         structure = STRUCTURES["unstructured" if bar.correlated else "diagonal"]
         return [RandomTerm(bar.label, factor, recipe, structure(len(recipe.names)))]
@@ -272,14 +273,29 @@ def _checked_factor(bar: Bar, data: pd.DataFrame) -> Factor:
     return factor
 
 
-def _structure(bar: Bar, name: str, k: int) -> Covariance:
+def _structured(bar: Bar, name: str, data: pd.DataFrame, names: Names) -> tuple[Columns, Covariance]:
+    """The columns behind a bar whose structure was chosen by name, and that structure."""
     if name not in STRUCTURES:
         raise ModelError(
             f"covariance of '{bar.label}' is {name!r}",
             expected=f"one of {', '.join(map(repr, STRUCTURES))}",
             advice=near_matches(name, STRUCTURES),
         )
-    return STRUCTURES[name](k)
+    structure = STRUCTURES[name]
+    if structure.over_time:
+        recipe, at = columns_over_time(bar, name, data, names)
+        covariance = structure(len(recipe.names), at)
+    else:
+        recipe = evaluate_columns(bar.expr, data, names)
+        covariance = structure(len(recipe.names))
+    if structure(2).correlated and not covariance.correlated and name != "unstructured":
+        raise ModelError(
+            f"({bar.label}) has one column, '{recipe.names[0]}', and the covariance {name!r}",
+            expected="two columns or more, which correlate",
+            advice=f"a factor of several levels, (0 + f | {bar.group_name}), and covariance="
+            f"{{'0 + f | {bar.group_name}': {name!r}}} if there are other bars",
+        )
+    return recipe, covariance
 
 
 def _check_term(term: RandomTerm, terms: list[RandomTerm]) -> None:

@@ -125,6 +125,15 @@ class Columns:
         matrix, offset = _split_offset(self._recipe, pieces, len(data))
         return (matrix if self._kept is None else matrix[:, list(self._kept)]), offset
 
+    @property
+    def only_factor(self) -> tuple[tuple[Any, ...], bool] | None:
+        """The levels whose indicators the columns are, and whether the data order them; None for others."""
+        components = _components(self._recipe)
+        if len(self._recipe) != 1 or len(components) != 1 or components[0].kind != "categoric":
+            return None
+        (component,) = components
+        return (tuple(component.levels), component.ordered) if component.spans_intercept else None
+
     def without(self, positions: Sequence[int]) -> Columns:
         """These columns less those at ``positions``."""
         gone = set(positions)

@@ -35,8 +35,8 @@ class Component(Variable):
         ``"numeric"``, ``"categoric"`` or ``"offset"``.
     value
         (n,) or (n, m), the columns; None after :meth:`forget`.
-    levels
-        The levels of a factor, in order.
+    levels, ordered
+        The levels of a factor, in order, and whether the data say that it is one.
     coding
         The coding of a factor that has contrasts.
     row_wise
@@ -74,6 +74,7 @@ class Component(Variable):
         if self.kind == "categoric":
             coded = Coded.of(self._fitted)
             self.levels = self._observed(coded)
+            self.ordered = coded.ordered
             coding = coded.coding or (Poly() if coded.ordered else Treatment())
             self.coding = None if spans_intercept else coding
             if isinstance(self.node, Column):

@@ -1,4 +1,4 @@
-"""A damped Newton search with lower bounds, for a handful of parameters and an expensive criterion.
+"""A damped Newton search within bounds, for a handful of parameters and an expensive criterion.
 
 Each step minimises the quadratic g's + ½s'(|B| + μD)s within the bounds, with B close to the Hessian, |B| the
 matrix of its absolute eigenvalues (so that negative curvature pushes away, not towards), D its diagonal and μ
@@ -23,6 +23,7 @@ def descend(
     objective: Objective,
     start: np.ndarray,
     lower: np.ndarray,
+    upper: np.ndarray | None = None,
     *,
     tolerance: float = 1e-10,
     max_evaluations: int = 100,
@@ -35,8 +36,8 @@ def descend(
         Value, gradient and approximate Hessian; the value may be infinite.
     start
         (d,) feasible.
-    lower
-        (d,) lower bounds, −∞ for none.
+    lower, upper
+        (d,) bounds, ∓∞ for none.
     tolerance
         The predicted decrease, in units of the value, at which to stop.
 
@@ -44,15 +45,16 @@ def descend(
     -------
     (d,) where the search ended; whether that is a minimum is for a certificate to say.
     """
-    x = np.maximum(start, lower)
+    upper = np.full(len(start), np.inf) if upper is None else upper
+    x = np.clip(start, lower, upper)
     value, gradient, curvature = objective(x)
     damping = 1e-2
     for _ in range(max_evaluations):
         if not np.isfinite(value):
             return x
-        trial, predicted = _step(x, gradient, curvature, lower, damping)
+        trial, predicted = _step(x, gradient, curvature, lower, upper, damping)
         if predicted < tolerance:
-            trial, predicted = _step(x, gradient, curvature, lower, 0.0)
+            trial, predicted = _step(x, gradient, curvature, lower, upper, 0.0)
             if predicted < tolerance:
                 return x
         new_value, new_gradient, new_curvature = objective(trial)
@@ -68,10 +70,16 @@ def descend(
 
 
 def _step(
-    x: np.ndarray, gradient: np.ndarray, curvature: np.ndarray, lower: np.ndarray, damping: float
+    x: np.ndarray,
+    gradient: np.ndarray,
+    curvature: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    damping: float,
 ) -> tuple[np.ndarray, float]:
     """The next point, within the bounds, and the decrease that the quadratic predicts."""
-    free = ~((x <= lower) & (gradient >= 0))
+    held = ((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0))
+    free = ~held
     step = np.zeros_like(x)
     if not free.any():
         return x, 0.0
@@ -82,22 +90,22 @@ def _step(
     while free.any():
         pushed = gradient[free] + damped[np.ix_(free, ~free)] @ step[~free]
         step[free] = np.linalg.solve(damped[np.ix_(free, free)], -pushed)
-        across = free & (x + step < lower)
+        across = free & ((x + step < lower) | (x + step > upper))
         if not across.any():
             break
-        step[across] = lower[across] - x[across]
+        step[across] = np.clip(x[across] + step[across], lower[across], upper[across]) - x[across]
         free &= ~across
     longest = np.max(np.abs(step) / np.maximum(np.abs(x), 0.5))
     if longest > LONGEST:
         step *= LONGEST / longest
     predicted = -(gradient @ step + 0.5 * step @ positive @ step)
     if predicted <= 0:  # putting parameters on their bounds has spoilt the step: go down the slope instead
-        step = np.maximum(-gradient / np.maximum(np.diag(damped), 1e-300), lower - x)
-        step[(x <= lower) & (gradient >= 0)] = 0.0
+        step = np.clip(-gradient / np.maximum(np.diag(damped), 1e-300), lower - x, upper - x)
+        step[held] = 0.0
         bend = step @ positive @ step
         step *= min(1.0, -(gradient @ step) / bend) if bend > 0 else 1.0
         predicted = -(gradient @ step + 0.5 * step @ positive @ step)
-    return np.maximum(x + step, lower), float(predicted)
+    return np.clip(x + step, lower, upper), float(predicted)
 
 
 def _positive(B: np.ndarray) -> np.ndarray:

@@ -154,9 +154,11 @@ class _Search:
     def __init__(self, likelihood: MarginalLikelihood, reml: bool) -> None:
         self.evaluations = 0
         self.nonnegative = likelihood.nonnegative
+        self.lower, self.upper = likelihood.variances.lower, likelihood.variances.upper
         self.natural = likelihood.natural
         self._likelihood = likelihood
         self._blocks = likelihood.variances.blocks
+        self._walls = np.where(self.nonnegative, -np.inf, self.lower)
         self._reml = reml
         self._seen: dict[bytes, tuple[float, np.ndarray]] = {}
 
@@ -239,9 +241,9 @@ class _Search:
             value, gradient, hessian = evaluate(at)
             return value, gradient[free], hessian
 
-        lower = np.where(self.nonnegative, floor, -np.inf)
+        lower = np.where(self.nonnegative, floor, self.lower)
         found = phi.copy()
-        found[free] = descend(objective, phi[free], lower[free], **options)
+        found[free] = descend(objective, phi[free], lower[free], self.upper[free], **options)
         return found
 
     def try_boundary(self, phi: np.ndarray) -> np.ndarray:
@@ -290,7 +292,8 @@ class _Search:
         for _ in range(LAST_STEPS):
             trial = phi.copy()
             trial[free] += step
-            if promised <= NOTHING or (trial[self.nonnegative & free] <= 0).any():
+            outside = (trial <= self.lower) | (trial >= self.upper)
+            if promised <= NOTHING or outside[free].any():
                 break
             gradient = self(trial)[1][free]
             step = np.linalg.solve(hessian, -gradient)
@@ -302,7 +305,7 @@ class _Search:
     def settle(self, phi: np.ndarray, small: np.ndarray) -> np.ndarray:
         """Canonical factors, with diagonals up to ``small`` (d,) at exactly zero where that costs nothing."""
         phi = self._canonical(phi, np.zeros_like(phi))
-        if (self.nonnegative & (phi > 0) & (phi <= small)).any():
+        if any(chart.near_boundary(phi[at], float(small[at].max())) for at, chart in self._blocks):
             zeroed = self._canonical(phi, small)
             if self.value(zeroed) <= self.value(phi) + 1e-9:
                 return zeroed
@@ -319,7 +322,8 @@ class _Search:
         here = np.zeros(len(at)) if central else self(phi)[1][at]
         rows = []
         for i in at:
-            h = 1e-4 * max(self.natural[i], abs(phi[i]))
+            room = min(phi[i] - self._walls[i], self.upper[i] - phi[i])
+            h = min(1e-4 * max(self.natural[i], abs(phi[i])), room / 2)
             step = np.zeros_like(phi)
             step[i] = h
             up = self(phi + step)[1][at]
@@ -361,7 +365,7 @@ class _Search:
                 direction = np.zeros_like(phi)
                 direction[self.free(phi)] = vectors[:, 0]
                 trials = [phi + sign * step * direction for step in STEPS for sign in (1.0, -1.0)]
-                bounded = [np.where(self.nonnegative, np.maximum(x, 0.0), x) for x in trials]
+                bounded = [np.clip(x, self.lower, self.upper) for x in trials]
                 return "a direction of negative curvature (saddle)", min(bounded, key=self.value)
         return None
 
