@@ -2,9 +2,10 @@
 
 from bayesmm.design.build import build_design
 from bayesmm.design.columns import Columns, TermColumns
-from bayesmm.design.design import Cluster, Design, Rebuilt, RebuiltTerm
+from bayesmm.design.design import Cluster, Design
 from bayesmm.design.factor import Factor
 from bayesmm.design.random_term import RandomTerm
+from bayesmm.design.rows import Rows, TermRows
 
 __all__ = [
     "Cluster",
@@ -12,8 +13,8 @@ __all__ = [
     "Design",
     "Factor",
     "RandomTerm",
-    "Rebuilt",
-    "RebuiltTerm",
+    "Rows",
     "TermColumns",
+    "TermRows",
     "build_design",
 ]

@@ -11,17 +11,19 @@ import pandas as pd
 
 from bayesmm.covariance import STRUCTURES, Covariance
 from bayesmm.design.arithmetic import remedy
-from bayesmm.design.columns import Columns, evaluate_columns, evaluate_response
+from bayesmm.design.columns import Evaluated, evaluate_columns, evaluate_response
 from bayesmm.design.design import Design
 from bayesmm.design.entrance import as_frame
 from bayesmm.design.factor import Factor, factor_from
-from bayesmm.design.frame import check_known, complete_frame
+from bayesmm.design.frame import Frame, check_known, complete_frame
 from bayesmm.design.given import Given, aligned
 from bayesmm.design.identification import spanned_columns
 from bayesmm.design.lookup import Names
 from bayesmm.design.over_time import columns_over_time
 from bayesmm.design.random_term import RandomTerm
-from bayesmm.design.rank import aliased_columns
+from bayesmm.design.rank import aliased_sources
+from bayesmm.design.rows import Rows
+from bayesmm.design.sources import numbers_of
 from bayesmm.errors import DataError, DesignNotice, ModelError, near_matches
 from bayesmm.formula import Bar, Formula, LevelEquations, parse_formula
 from bayesmm.formula.expressions import read_expression
@@ -69,19 +71,19 @@ def build_design(
     parsed = parse_formula(formula)
     table = as_frame(data)
     check_known(table, parsed.columns)
-    variables = check_known(table, parsed.variables, also=names.known(parsed.variables))
+    variables = check_known(table, parsed.variables, also=names)
     _check_names(variables)
     extra = {"weights": aligned(weights, "weights", table), "offset": aligned(offset, "offset", table)}
     frame = complete_frame(table, variables, extra)
-    y = _response(parsed, frame.data, names)
-    used_weights, used_offset = (None if v is None else v[frame.rows] for v in extra.values())
+    y = _response(parsed, frame, names)
+    used_weights, used_offset = (None if v is None else frame.of_rows(v) for v in extra.values())
     _check_weights(used_weights)
-    fixed, aliased = _fixed(parsed, frame.data, names)
+    fixed, aliased = _fixed(parsed, frame, names)
     if fixed.offset is not None:
         used_offset = fixed.offset if used_offset is None else used_offset + fixed.offset
-    terms = _terms(parsed, frame.data, names, _checked_covariance(covariance))
+    terms = _terms(parsed, frame, names, _checked_covariance(covariance))
     if parsed.levels is not None:
-        _check_constant_within(parsed.levels, frame.data, terms)
+        _check_constant_within(parsed.levels, frame, terms)
     for term, column, other in spanned_columns(terms):
         warnings.warn(
             f"the columns of ({other.label}) add up to '{column}' of ({term.label}), whose variance can't be "
@@ -89,20 +91,18 @@ def build_design(
             DesignNotice,
             stacklevel=3,
         )
-    for array in (y, used_weights, used_offset):
+    for array in (used_weights, used_offset):
         if array is not None:
             array.flags.writeable = False
+    rows = Rows(fixed.matrix, tuple(t.rows for t in terms), used_offset, used_weights, frame.index, y)
     return Design(
         formula=parsed,
-        y=y,
-        fixed=fixed,
+        fixed=fixed.recipe,
         terms=terms,
-        weights=used_weights,
-        offset=used_offset,
+        rows=rows,
         aliased=aliased,
-        index=frame.data.index,
         n_dropped=frame.n_dropped,
-        given=Given.of(data, frame.data, weights, offset, names.used),
+        given=Given.of(data, frame, weights, offset, names.used),
     )
 
 
@@ -127,30 +127,36 @@ def _checked_covariance(covariance: Any) -> dict[str, str]:
     return dict(covariance)
 
 
-def _response(formula: Formula, data: pd.DataFrame, names: Names) -> np.ndarray:
+def _response(formula: Formula, frame: Frame, names: Names) -> np.ndarray:
+    """y (n,), read-only: finite numbers that vary."""
     name = formula.response
     column = name.strip("`")
-    if column in data.columns and not pd.api.types.is_numeric_dtype(data[column].dtype):
-        is_time = getattr(data[column].dtype, "kind", "O") in "mM"
-        raise _not_numeric(column, str(data[column].dtype), remedy(data[column]) if is_time else _CODE)
-    values = np.asarray(evaluate_response(name, data, names))
-    if values.ndim != 1 or values.dtype.kind not in "biuf":
-        raise _not_numeric(name, "not one number a row")
-    if values.dtype.kind == "b" or (column in data.columns and data[column].dtype == bool):
-        warnings.warn(
-            f"the response '{column}' is true or false, and counts as 1 or 0: its mean is a probability, and "
-            "the Gaussian model takes its variance to be the same everywhere",
-            DesignNotice,
-            stacklevel=4,
-        )
-    y = values.astype(float)
-    if not np.isfinite(y).all():
-        raise DataError(
-            f"the response '{name}' is infinite or not a number in {int((~np.isfinite(y)).sum())} rows",
-            expected="finite numbers",
-            advice="drop those rows, or mend the transformation (log of 0?)",
-        )
-    if np.ptp(y) == 0:
+    given = frame.columns.get(column)
+    if given is not None and given.dtype == np.float64:
+        y = frame.source(column).array
+    else:
+        if given is not None and not pd.api.types.is_numeric_dtype(given.dtype):
+            is_time = getattr(given.dtype, "kind", "O") in "mM"
+            raise _not_numeric(column, str(given.dtype), remedy(given) if is_time else _CODE)
+        values = np.asarray(evaluate_response(name, frame, names))
+        if values.ndim != 1 or values.dtype.kind not in "biuf":
+            raise _not_numeric(name, "not one number a row")
+        if values.dtype.kind == "b" or (given is not None and given.dtype == bool):
+            warnings.warn(
+                f"the response '{column}' is true or false, and counts as 1 or 0: its mean is a probability, "
+                "and the Gaussian model takes its variance to be the same everywhere",
+                DesignNotice,
+                stacklevel=4,
+            )
+        source = numbers_of(values)
+        y = source.array
+        if not source.is_finite:
+            raise DataError(
+                f"the response '{name}' is infinite or not a number in {int((~np.isfinite(y)).sum())} rows",
+                expected="finite numbers",
+                advice="drop those rows, or mend the transformation (log of 0?)",
+            )
+    if y[0] == y[-1] and np.ptp(y) == 0:
         raise DataError(
             f"the response '{name}' is {y[0]:g} in all {len(y)} rows",
             expected="a response that varies",
@@ -178,17 +184,18 @@ def _check_weights(weights: np.ndarray | None) -> None:
         )
 
 
-def _fixed(formula: Formula, data: pd.DataFrame, names: Names) -> tuple[Columns, tuple[str, ...]]:
+def _fixed(formula: Formula, frame: Frame, names: Names) -> tuple[Evaluated, tuple[str, ...]]:
     """X with its aliased columns dropped, and their names."""
-    columns = evaluate_columns(formula.fixed, data, names)
-    if columns.lost:
+    columns = evaluate_columns(formula.fixed, frame, names)
+    recipe, matrix, offset = columns
+    if recipe.lost:
         warnings.warn(
-            f"{', '.join(map(repr, columns.lost))} makes no column of X: a factor with one level",
+            f"{', '.join(map(repr, recipe.lost))} makes no column of X: a factor with one level",
             DesignNotice,
             stacklevel=4,
         )
-    gone = aliased_columns(columns.matrix)
-    aliased = tuple(columns.names[i] for i in gone)
+    gone = aliased_sources(matrix)
+    aliased = tuple(recipe.names[i] for i in gone)
     if gone:
         warnings.warn(
             f"X is rank deficient: dropped {len(gone)} column{'s' if len(gone) > 1 else ''} that depend "
@@ -196,10 +203,12 @@ def _fixed(formula: Formula, data: pd.DataFrame, names: Names) -> tuple[Columns,
             DesignNotice,
             stacklevel=4,
         )
-        columns = columns.without(gone)
-    if len(columns.names) >= len(data):
+        kept = [i for i in range(len(recipe.names)) if i not in set(gone)]
+        columns = Evaluated(recipe.take(kept), matrix.take(kept), offset)
+    p = len(columns.recipe.names)
+    if p >= frame.n:
         raise DataError(
-            f"{len(columns.names)} fixed-effects coefficients and {len(data)} complete rows",
+            f"{p} fixed-effects coefficients and {frame.n} complete rows",
             expected="more rows than coefficients",
             advice="a simpler fixed part, or look for missing values",
         )
@@ -208,7 +217,7 @@ def _fixed(formula: Formula, data: pd.DataFrame, names: Names) -> tuple[Columns,
 
 def _terms(
     formula: Formula,
-    data: pd.DataFrame,
+    frame: Frame,
     names: Names,
     covariance: dict[str, str],
 ) -> tuple[RandomTerm, ...]:
@@ -217,8 +226,8 @@ def _terms(
     terms: list[RandomTerm] = []
     for bar in formula.bars:
         if bar.group not in factors:
-            factors[bar.group] = _checked_factor(bar, data)
-        terms += _terms_of(bar, factors[bar.group], data, names, covariance)
+            factors[bar.group] = _checked_factor(bar, frame)
+        terms += _terms_of(bar, factors[bar.group], frame, names, covariance)
     known = {key for bar in formula.bars for key in (bar.group_name, bar.label)}
     for key in covariance:
         if key not in known:
@@ -233,7 +242,7 @@ def _terms(
 
 
 def _terms_of(
-    bar: Bar, factor: Factor, data: pd.DataFrame, names: Names, covariance: Mapping[str, str]
+    bar: Bar, factor: Factor, frame: Frame, names: Names, covariance: Mapping[str, str]
 ) -> list[RandomTerm]:
     """The random terms of a bar: one, but for ``||`` before a term of several columns.
 
@@ -242,28 +251,29 @@ def _terms_of(
     """
     chosen = covariance.get(bar.label, covariance.get(bar.group_name))
     if chosen is not None:
-        return [RandomTerm(bar.label, factor, *_structured(bar, chosen, data, names), True)]
-    recipe = evaluate_columns(bar.expr, data, names)
+        columns, structure = _structured(bar, chosen, frame, names)
+        return [RandomTerm(bar.label, factor, columns.recipe, structure, columns.matrix, chosen=True)]
+    recipe, matrix, _ = evaluate_columns(bar.expr, frame, names)
     if bar.correlated or all(term.levels is None for term in recipe.terms):
-        structure = STRUCTURES["unstructured" if bar.correlated else "diagonal"]
-        return [RandomTerm(bar.label, factor, recipe, structure(len(recipe.names)))]
+        structure = STRUCTURES["unstructured" if bar.correlated else "diagonal"](len(recipe.names))
+        return [RandomTerm(bar.label, factor, recipe, structure, matrix)]
     expression = read_expression(Piece.of(bar.expr))
-    alone = {p.written: evaluate_columns(f"0 + {p.written}", data, names) for p in expression.products}
-    single = [written for written, columns in alone.items() if len(columns.names) == 1]
+    alone = {p.written: evaluate_columns(f"0 + {p.written}", frame, names) for p in expression.products}
+    single = [written for written, columns in alone.items() if len(columns.recipe.names) == 1]
     texts = [f"0 + {written} |" for written in alone if written not in single]
     if expression.intercept or single:
         separator = "||" if len(single) + expression.intercept > 1 else "|"
         texts.insert(0, " + ".join(["1" if expression.intercept else "0", *single]) + f" {separator}")
     found = []
     for text in texts:
-        part = evaluate_columns(text.rstrip(" |"), data, names)
-        structure = STRUCTURES["diagonal" if text.endswith("||") else "unstructured"]
-        found.append(RandomTerm(f"{text} {factor.name}", factor, part, structure(len(part.names))))
+        recipe, matrix, _ = evaluate_columns(text.rstrip(" |"), frame, names)
+        structure = STRUCTURES["diagonal" if text.endswith("||") else "unstructured"](len(recipe.names))
+        found.append(RandomTerm(f"{text} {factor.name}", factor, recipe, structure, matrix))
     return found
 
 
-def _checked_factor(bar: Bar, data: pd.DataFrame) -> Factor:
-    factor = factor_from(data, bar.group)
+def _checked_factor(bar: Bar, frame: Frame) -> Factor:
+    factor = factor_from(frame.columns, bar.group)
     if len(factor) < 2:
         raise DataError(
             f"the grouping factor '{factor.name}' has one level, {factor.labels[0]!r}",
@@ -273,7 +283,7 @@ def _checked_factor(bar: Bar, data: pd.DataFrame) -> Factor:
     return factor
 
 
-def _structured(bar: Bar, name: str, data: pd.DataFrame, names: Names) -> tuple[Columns, Covariance]:
+def _structured(bar: Bar, name: str, frame: Frame, names: Names) -> tuple[Evaluated, Covariance]:
     """The columns behind a bar whose structure was chosen by name, and that structure."""
     if name not in STRUCTURES:
         raise ModelError(
@@ -283,25 +293,25 @@ def _structured(bar: Bar, name: str, data: pd.DataFrame, names: Names) -> tuple[
         )
     structure = STRUCTURES[name]
     if structure.over_time:
-        recipe, at = columns_over_time(bar, name, data, names)
-        covariance = structure(len(recipe.names), at)
+        columns, at = columns_over_time(bar, name, frame, names)
+        covariance = structure(len(columns.recipe.names), at)
     else:
-        recipe = evaluate_columns(bar.expr, data, names)
-        covariance = structure(len(recipe.names))
+        columns = evaluate_columns(bar.expr, frame, names)
+        covariance = structure(len(columns.recipe.names))
     if structure(2).correlated and not covariance.correlated and name != "unstructured":
         raise ModelError(
-            f"({bar.label}) has one column, '{recipe.names[0]}', and the covariance {name!r}",
+            f"({bar.label}) has one column, '{columns.recipe.names[0]}', and the covariance {name!r}",
             expected="two columns or more, which correlate",
             advice=f"a factor of several levels, (0 + f | {bar.group_name}), and covariance="
             f"{{'0 + f | {bar.group_name}': {name!r}}} if there are other bars",
         )
-    return recipe, covariance
+    return columns, covariance
 
 
 def _check_term(term: RandomTerm, terms: list[RandomTerm]) -> None:
-    zero = np.flatnonzero(~term.Xi.any(axis=0))
-    if len(zero):
-        raise _zero_column(term, int(zero[0]))
+    zero = next((position for position, source in enumerate(term.sources) if source.is_zero), None)
+    if zero is not None:
+        raise _zero_column(term, zero)
     for other in terms:
         both = set(term.columns) & set(other.columns)
         if other is not term and other.group == term.group and both:
@@ -330,11 +340,11 @@ def _zero_column(term: RandomTerm, position: int) -> DataError:
     )
 
 
-def _check_constant_within(levels: LevelEquations, data: pd.DataFrame, terms: tuple[RandomTerm, ...]) -> None:
+def _check_constant_within(levels: LevelEquations, frame: Frame, terms: tuple[RandomTerm, ...]) -> None:
     """Level-2 predictors have one value in each cluster, or the level-2 equation means something else."""
     codes = terms[0].factor.codes
-    for name in sorted(levels.level2_variables & set(data.columns)):
-        values = data[name]
+    for name in sorted(levels.level2_variables & set(frame.columns)):
+        values = frame.columns[name]
         numbers = pd.factorize(values)[0]
         if len(np.unique(codes * (numbers.max() + 1) + numbers)) > len(terms[0].factor):
             raise DataError(

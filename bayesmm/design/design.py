@@ -12,12 +12,13 @@ from scipy import sparse
 
 from bayesmm.design.columns import Columns, check_finite
 from bayesmm.design.entrance import as_frame
-from bayesmm.design.face import counted, design_sheet
+from bayesmm.design.face import design_sheet
 from bayesmm.design.factor import Factor
 from bayesmm.design.frame import check_known, plain_frame
 from bayesmm.design.given import Given, by_label
-from bayesmm.design.random_term import RandomTerm, khatri_rao
-from bayesmm.design.sources import Source
+from bayesmm.design.random_term import RandomTerm
+from bayesmm.design.rows import Rows, TermRows
+from bayesmm.design.sources import Source, numbers_of
 from bayesmm.errors import DataError, near_matches
 from bayesmm.formula import Formula
 from bayesmm.sheet import Sheet
@@ -34,67 +35,22 @@ class Cluster(NamedTuple):
     Z: np.ndarray
 
 
-class RebuiltTerm(NamedTuple):
-    """One random term on other data.
-
-    ``group`` its grouping factor, of ``n_levels`` levels; ``codes`` (m,) into them, −1 for a level that was
-    not seen; ``Xi`` (m, k) its own model matrix.
-    """
-
-    group: str
-    n_levels: int
-    codes: np.ndarray
-    Xi: np.ndarray
-
-    def __repr__(self) -> str:
-        return f"RebuiltTerm({self.group!r}: {counted(self.Xi.shape[1], 'column')}, {len(self.codes)} rows)"
-
-
-class Rebuilt(NamedTuple):
-    """The design on other data: ``X`` (m, p), ``offset`` (m,) or None, and the random ``terms``."""
-
-    X: np.ndarray
-    offset: np.ndarray | None
-    terms: tuple[RebuiltTerm, ...]
-
-    def __repr__(self) -> str:
-        return f"Rebuilt(X: {len(self.X)} × {self.X.shape[1]}, terms: {self.terms!r})"
-
-    @property
-    def Z(self) -> sparse.csr_array:
-        """(m, Σkℓ), sparse; the columns of a level that was not seen are zero."""
-        blocks = [sparse.csr_array((len(self.X), 0))]
-        blocks += [khatri_rao(term.codes, term.Xi, term.n_levels) for term in self.terms]
-        return sparse.csr_array(sparse.hstack(blocks, format="csr"))
-
-    @property
-    def unseen(self) -> dict[str, np.ndarray]:
-        """Group → (m,) of bool: the rows whose level of that factor was not seen."""
-        return {term.group: term.codes < 0 for term in self.terms}
-
-
 @dataclass(frozen=True, eq=False)
 class Design:
-    """y, X and Z of a mixed model, y = Xβ + Zb + e.
+    """y, X and Z of a mixed model, y = Xβ + Zb + e: a recipe, and the rows that it was made of.
 
     Attributes
     ----------
     formula
         What it was built from.
-    y
-        (n,) the response.
     fixed
-        The columns of X with their names, terms and recipe.
+        The recipe of X: names, terms, codings.
     terms
         The random terms, by falling number of levels (lme4's order); Z has their columns in this order.
-    weights
-        (n,) precision weights w, Var(e_i) = σ²/w_i; None for none.
-    offset
-        (n,) added to Xβ + Zb with coefficient one; None for none.
+    rows
+        y, X, Xi, weights, offset and the labels of the rows that were used.
     aliased
         Names of columns of X that were dropped because they depend linearly on others.
-    index
-        The labels of the rows that were used.
     n_dropped
         How many rows were dropped because a variable of the model was missing.
     given
@@ -102,13 +58,10 @@ class Design:
     """
 
     formula: Formula
-    y: np.ndarray
     fixed: Columns
     terms: tuple[RandomTerm, ...]
-    weights: np.ndarray | None
-    offset: np.ndarray | None
+    rows: Rows
     aliased: tuple[str, ...]
-    index: pd.Index
     n_dropped: int
     given: Given
 
@@ -118,14 +71,34 @@ class Design:
         return self.formula.response
 
     @property
+    def y(self) -> np.ndarray:
+        """(n,) the response, read-only."""
+        return self.rows.y
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """(n,) precision weights w, Var(e_i) = σ²/w_i; None for none."""
+        return self.rows.weights
+
+    @property
+    def offset(self) -> np.ndarray | None:
+        """(n,) added to Xβ + Zb with coefficient one; None for none."""
+        return self.rows.offset
+
+    @property
+    def index(self) -> pd.Index:
+        """The labels of the rows that were used."""
+        return self.rows.index
+
+    @property
     def X(self) -> np.ndarray:
-        """(n, p), the fixed-effects model matrix, read-only."""
-        return self.fixed.matrix
+        """(n, p), the fixed-effects model matrix, read-only; written out when it is first asked for."""
+        return self.rows.X
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """The p columns of X as the data hold them: what a pass over the rows reads without forming X."""
-        return self.fixed.sources
+        return self.rows.fixed.sources
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -141,17 +114,17 @@ class Design:
     @property
     def Z(self) -> sparse.csr_array:
         """(n, Σ kℓ), the random-effects model matrix, sparse; built on demand."""
-        return sparse.csr_array(sparse.hstack([term.Z for term in self.terms], format="csr"))
+        return self.rows.Z
 
     @property
     def n(self) -> int:
         """The number of observations."""
-        return len(self.y)
+        return len(self.rows)
 
     @property
     def p(self) -> int:
         """The number of fixed-effects coefficients."""
-        return self.fixed.matrix.shape[1]
+        return len(self.fixed.names)
 
     @property
     def q(self) -> int:
@@ -235,7 +208,8 @@ class Design:
         """
         terms = self.terms_of(group)
         rows = np.flatnonzero(terms[0].factor.codes == terms[0].factor.code_of(level))
-        return Cluster(self.y[rows], self.X[rows], np.hstack([term.Xi[rows] for term in terms]))
+        Z = np.hstack([term.matrix.rows(rows) for term in terms])
+        return Cluster(self.y[rows], self.rows.fixed.rows(rows), Z)
 
     def with_response(self, y: Any) -> Design:
         """The same design with another response: X, Z, weights and offset are shared, nothing is changed.
@@ -275,9 +249,9 @@ class Design:
                 advice="design.index has the labels of the rows that were used",
             )
         values.flags.writeable = False
-        return replace(self, y=values)
+        return replace(self, rows=replace(self.rows, y=values))
 
-    def rebuild(self, data: Any, *, groups: Collection[str] | None = None) -> Rebuilt:
+    def rebuild(self, data: Any, *, groups: Collection[str] | None = None) -> Rows:
         """The same columns on other data: remembered transforms and levels; unseen levels are flagged.
 
         A missing value gives missing numbers in its own row, a missing level counts as not seen.
@@ -303,12 +277,12 @@ class Design:
         frame = plain_frame(data, check_known(data, needed))
         complete = ~frame.isna().to_numpy().any(axis=1)
         X, offset = self.fixed.evaluate(frame)
-        check_finite(self.names, X, complete)
+        check_finite(self.names, X.sources, complete)
         if offset is not None:
-            check_finite(("offset",), offset[:, None], complete)
+            check_finite(("offset",), (numbers_of(offset),), complete)
         terms = []
         for term in terms_wanted:
             Xi, _ = term.recipe.evaluate(frame)
-            check_finite(term.columns, Xi, complete)
-            terms.append(RebuiltTerm(term.group, len(term.factor), term.factor.recode(data), Xi))
-        return Rebuilt(X, offset, tuple(terms))
+            check_finite(term.columns, Xi.sources, complete)
+            terms.append(TermRows(term.factor, Xi, term.factor.recode(data)))
+        return Rows(X, tuple(terms), offset, None, frame.index)

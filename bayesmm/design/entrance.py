@@ -67,6 +67,8 @@ def kind_of(data: Any) -> nw.Implementation:
     >>> kind_of(pa.table({"y": [1.0]})).name, kind_of({"y": [1.0]}).name
     ('PYARROW', 'PANDAS')
     """
+    if isinstance(data, pd.DataFrame):
+        return PANDAS
     frame = nw.from_native(data, pass_through=True)
     return frame.implementation if isinstance(frame, nw.DataFrame) else PANDAS
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bayesmm.design.design import Design
     from bayesmm.design.factor import Factor
     from bayesmm.design.random_term import RandomTerm
+    from bayesmm.design.sources import ModelMatrix
 
 ROWS = 5
 """How many rows are shown."""
@@ -45,7 +46,7 @@ def design_sheet(design: Design) -> Sheet:
 def term_sheet(term: RandomTerm) -> Sheet:
     """A random term: its group, columns, effects and covariance, and its first rows."""
     shown = min(ROWS, len(term.factor.codes))
-    rows = matrix_rows(term.recipe, shown)
+    rows = matrix_rows(term.columns, term.matrix, shown)
     rows.insert(0, term.group, [term.factor.labels[code] for code in term.factor.codes[:shown]])
     return Sheet(
         title=f"Random term ({term.label})",
@@ -70,18 +71,15 @@ def factor_sheet(factor: Factor) -> Sheet:
 
 
 def columns_sheet(columns: Columns) -> Sheet:
-    """A model matrix: its columns, and its first rows."""
-    n, p = columns.matrix.shape
-    shown = min(ROWS, n)
-    facts = [("Columns", f"{n} × {p}: {_listed(columns.names)}" if p else f"{n} × 0")]
+    """A recipe: the columns that it makes, and of what."""
+    p = len(columns.names)
+    facts = [("Columns", f"{p}: {_listed(columns.names)}" if p else "none")]
     references = ", ".join(f"{name} = {level}" for name, level in columns.references.items())
     if references:
         facts.append(("Reference", references))
-    return Sheet(
-        title=f"Columns of {columns.text}",
-        facts=tuple(facts),
-        tables=(Table(f"First {shown} rows", matrix_rows(columns, shown)),) if p else (),
-    )
+    if columns.variables:
+        facts.append(("Of", ", ".join(sorted(columns.variables))))
+    return Sheet(title=f"Columns of {columns.text}", facts=tuple(facts), tables=())
 
 
 def rows_of_levels(factor: Factor) -> str:
@@ -92,10 +90,10 @@ def rows_of_levels(factor: Factor) -> str:
     return f"{counted(len(factor), 'level')} of {rows}"
 
 
-def matrix_rows(columns: Columns, count: int) -> pd.DataFrame:
+def matrix_rows(names: tuple[str, ...], matrix: ModelMatrix, count: int) -> pd.DataFrame:
     """The first columns of the first rows of a model matrix."""
-    few = columns.matrix[:count, :COLUMNS]
-    return pd.DataFrame(few, columns=list(columns.names[:COLUMNS]), index=list(map(str, range(1, count + 1))))
+    few = matrix.rows(slice(0, count))[:, :COLUMNS]
+    return pd.DataFrame(few, columns=list(names[:COLUMNS]), index=list(map(str, range(1, count + 1))))
 
 
 def counted(count: int, what: str) -> str:
@@ -135,7 +133,8 @@ def random_terms(design: Design) -> pd.DataFrame:
 def first_rows(design: Design, count: int) -> pd.DataFrame:
     """The response, the first columns of X and the levels of the first rows, by the rows' labels."""
     columns = [pd.Series(design.y[:count], name=design.response)]
-    columns += [pd.Series(design.X[:count, i], name=name) for i, name in enumerate(design.names[:COLUMNS])]
+    first = design.rows.fixed.rows(slice(0, count))
+    columns += [pd.Series(first[:, i], name=name) for i, name in enumerate(design.names[:COLUMNS])]
     for name, factor in design.factors.items():
         labels = factor.labels
         columns.append(pd.Series([labels[code] for code in factor.codes[:count]], name=name, dtype=object))

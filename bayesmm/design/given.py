@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmm.design.entrance import PANDAS, kind_of
-from bayesmm.design.frame import check_known
+from bayesmm.design.frame import Frame, check_known
 from bayesmm.design.plain import plain
 from bayesmm.design.written import Written, written
 from bayesmm.errors import DataError
@@ -20,50 +20,56 @@ SHOWN = 5
 """How many labels an error names."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Given:
     """How a model was given, but for its formula: for predictions of new data, and to write it down again.
 
     Attributes
     ----------
+    frame
+        The columns of the data that are used.
     kind
         The library whose frame the data were; pandas for mappings.
     weights, offset
         The columns that were named; None where numbers were given, or nothing.
     has_offset
         Whether there was an offset besides the formula's.
-    factors
-        Column → levels and whether they are ordered, for the categories among them.
-    text
-        Columns of text that would be taken for numbers if they were read from a file.
     namespace
         The user's own names that the formula uses, written down.
     """
 
+    frame: Frame
     kind: nw.Implementation = PANDAS
     weights: str | None = None
     offset: str | None = None
     has_offset: bool = False
-    factors: Mapping[str, tuple[list[Any], bool]] = field(default_factory=dict)
-    text: tuple[str, ...] = ()
     namespace: Mapping[str, Written] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, data: Any, frame: pd.DataFrame, weights: Any, offset: Any, own: Mapping[str, Any]) -> Given:
-        """From what was given: the data, their columns that are used, weights, offset, and own names."""
+    def of(cls, data: Any, frame: Frame, weights: Any, offset: Any, own: Mapping[str, Any]) -> Given:
+        """From what was given: the data, their complete rows, weights, offset, and own names."""
         return cls(
+            frame=frame,
             kind=kind_of(data),
             weights=weights if isinstance(weights, str) else None,
             offset=offset if isinstance(offset, str) else None,
             has_offset=offset is not None,
-            factors={
-                str(name): (column.cat.categories.tolist(), bool(column.cat.ordered))
-                for name, column in frame.items()
-                if isinstance(column.dtype, pd.CategoricalDtype)
-            },
-            text=tuple(str(name) for name, column in frame.items() if _looks_like_numbers(column)),
             namespace={name: written(name, value) for name, value in own.items()},
         )
+
+    @property
+    def factors(self) -> dict[str, tuple[list[Any], bool]]:
+        """Column → levels and whether they are ordered, for the categories among them."""
+        return {
+            str(name): (column.cat.categories.tolist(), bool(column.cat.ordered))
+            for name, column in self.frame.columns.items()
+            if isinstance(column.dtype, pd.CategoricalDtype)
+        }
+
+    @property
+    def text(self) -> tuple[str, ...]:
+        """Columns of text that would be taken for numbers if they were read from a file."""
+        return tuple(str(name) for name, c in self.frame.columns.items() if _looks_like_numbers(c))
 
 
 def _looks_like_numbers(column: pd.Series) -> bool:

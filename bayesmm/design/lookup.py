@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -57,9 +57,9 @@ class Names:
             )
         return cls(dict(namespace), _caller())
 
-    def known(self, names: Iterable[str]) -> set[str]:
-        """Those of the names that mean something."""
-        return {name for name in names if self._find(name, CONSTANTS)[0] is not _MISSING}
+    def __contains__(self, name: object) -> bool:
+        """Whether a name means something."""
+        return isinstance(name, str) and self._find(name, CONSTANTS)[0] is not _MISSING
 
     def value(self, name: str) -> Any:
         """What a name inside a call means that is no column.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
-from bayesmm.design.columns import Columns, evaluate_columns
+from bayesmm.design.columns import Columns, Evaluated, evaluate_columns
+from bayesmm.design.frame import Frame
 from bayesmm.design.lookup import Names
 from bayesmm.errors import DataError, ModelError
 from bayesmm.formula import Bar
@@ -17,8 +17,8 @@ MOST = 200
 
 
 def columns_over_time(
-    bar: Bar, structure: str, data: pd.DataFrame, names: Names
-) -> tuple[Columns, tuple[float, ...]]:
+    bar: Bar, structure: str, frame: Frame, names: Names
+) -> tuple[Evaluated, tuple[float, ...]]:
     """The indicators of the times behind a bar such as ``(0 + week | id)``, and their positions.
 
     A variable of numbers has one column for each number that occurs, and the numbers are the positions. The
@@ -32,14 +32,15 @@ def columns_over_time(
     DataError
         If the levels have no order, or two are at one time.
     """
-    recipe = evaluate_columns(bar.expr, data, names)
-    factor = recipe.only_factor
+    columns = evaluate_columns(bar.expr, frame, names)
+    recipe, factor = columns.recipe, columns.recipe.only_factor
     if factor is None and len(recipe.names) == 1 and recipe.names != ("Intercept",):
-        recipe, factor = _by_number(recipe, bar, data, names)
+        columns = _by_number(columns, bar, frame, names)
+        recipe, factor = columns.recipe, columns.recipe.only_factor
     if factor is None:
-        columns = ", ".join(map(repr, recipe.names))
+        shown = ", ".join(map(repr, recipe.names))
         raise ModelError(
-            f"({bar.label}) has the columns {columns} and the covariance {structure!r}",
+            f"({bar.label}) has the columns {shown} and the covariance {structure!r}",
             expected=f"one variable, the time, without an intercept: (0 + time | {bar.group_name})",
             advice=f"for other effects a bar of their own, and covariance={{'0 + time | {bar.group_name}': "
             f"{structure!r}}}",
@@ -58,31 +59,29 @@ def columns_over_time(
             expected="one level for each time, in the order of time",
             advice="a column of numbers, which are put in order",
         )
-    return recipe, at
+    return columns, at
 
 
-def _by_number(
-    recipe: Columns, bar: Bar, data: pd.DataFrame, names: Names
-) -> tuple[Columns, tuple[tuple[object, ...], bool] | None]:
+def _by_number(columns: Evaluated, bar: Bar, frame: Frame, names: Names) -> Evaluated:
     """The indicators of the numbers that a column has, under the column's own name."""
-    (term,) = recipe.terms
-    times = len(np.unique(recipe.matrix))
+    (term,) = columns.recipe.terms
+    times = len(np.unique(columns.matrix.array))
     if times > MOST:
         raise DataError(
             f"'{term.name}' in ({bar.label}) has {times} different values",
             expected=f"at most {MOST} times, each of which has a random effect in each level",
             advice=f"rounded times, such as round({term.name})",
         )
-    indicators = evaluate_columns(f"0 + factor({term.name})", data, names)
-    (own,) = indicators.terms
+    indicators = evaluate_columns(f"0 + factor({term.name})", frame, names)
+    (own,) = indicators.recipe.terms
     labels = own.levels or ()
     named = replace(
-        indicators,
-        text=recipe.text,
+        indicators.recipe,
+        text=columns.recipe.text,
         names=tuple(f"{term.name}[{label}]" for label in labels),
         terms=(replace(own, name=term.name),),
     )
-    return named, named.only_factor
+    return indicators._replace(recipe=named)
 
 
 def _no_order(bar: Bar, recipe: Columns, levels: tuple[object, ...]) -> DataError:

@@ -12,6 +12,8 @@ from bayesmm.errors import DataError
 
 NUMBERS = frozenset({"integer", "floating", "mixed-integer-float", "decimal"})
 """What pandas calls objects that are numbers, all of them or but for the missing."""
+SOME = 1024
+"""How many rows most often have every category of a factor."""
 
 
 def plain(column: pd.Series) -> pd.Series:
@@ -32,10 +34,12 @@ def plain(column: pd.Series) -> pd.Series:
     [0.5, 2.0]
     """
     dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        if len(column.cat.categories) != column.nunique():
-            column = column.cat.remove_unused_categories()
+    if isinstance(dtype, np.dtype) and (dtype.kind == "b" or dtype in (np.int64, np.float64)):
+        if dtype.kind == "f":
+            _check_not_infinite(column.to_numpy(), column.name)
         return column
+    if isinstance(dtype, pd.CategoricalDtype):
+        return column if _all_occur(column.array) else column.cat.remove_unused_categories()
     if pd.api.types.is_complex_dtype(dtype):
         raise DataError(
             f"the column '{column.name}' has complex numbers",
@@ -50,15 +54,30 @@ def plain(column: pd.Series) -> pd.Series:
         return column.astype(bool)
     if pd.api.types.is_numeric_dtype(column.dtype):
         values = _numbers(column)
-        if values.dtype.kind == "f" and np.isinf(values).any():
-            count = int(np.isinf(values).sum())
-            raise DataError(
-                f"the column '{column.name}' is infinite in {count} rows",
-                expected="finite numbers",
-                advice="drop those rows or mark them missing",
-            )
+        if values.dtype.kind == "f":
+            _check_not_infinite(values, column.name)
         return pd.Series(values, index=column.index, name=column.name)
     return column
+
+
+def _check_not_infinite(values: np.ndarray, name: object) -> None:
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise DataError(
+            f"the column '{name}' is infinite in {int(infinite.sum())} rows",
+            expected="finite numbers",
+            advice="drop those rows or mark them missing",
+        )
+
+
+def _all_occur(factor: pd.Categorical) -> bool:
+    """Whether every category has a row; most often the first rows tell."""
+    for codes in (factor.codes[:SOME], factor.codes):
+        if codes.min(initial=0) < 0:
+            codes = codes[codes >= 0]
+        if np.bincount(codes, minlength=len(factor.categories)).all():
+            return True
+    return False
 
 
 def _from_objects(column: pd.Series) -> pd.Series:

@@ -7,7 +7,8 @@ Mächler, Bolker & Walker 2015, eq. 7). It is written down from the integer code
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,8 @@ from bayesmm.covariance import Covariance
 from bayesmm.design.columns import Columns
 from bayesmm.design.face import counted, term_sheet
 from bayesmm.design.factor import Factor
-from bayesmm.design.sources import Source
+from bayesmm.design.rows import TermRows, khatri_rao
+from bayesmm.design.sources import ModelMatrix, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,8 @@ class RandomTerm:
         The columns behind the bar, rebuilt on other data by ``recipe.evaluate(data)``.
     covariance
         The structure of λ, the factor of this term's relative covariance.
+    matrix
+        The columns of Xi on the rows of the fit.
     chosen
         Whether the structure was chosen by ``covariance=``, and not by the bar.
     """
@@ -42,6 +46,7 @@ class RandomTerm:
     factor: Factor
     recipe: Columns
     covariance: Covariance
+    matrix: ModelMatrix
     chosen: bool = False
 
     @property
@@ -71,13 +76,22 @@ class RandomTerm:
 
     @property
     def Xi(self) -> np.ndarray:
-        """The term's own model matrix, (n, k)."""
-        return self.recipe.matrix
+        """The term's own model matrix, (n, k), read-only."""
+        return self.matrix.array
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """The k columns of Xi as the data hold them: what a pass over the rows reads without forming Xi."""
-        return self.recipe.sources
+        return self.matrix.sources
+
+    @property
+    def rows(self) -> TermRows:
+        """What of the term has rows."""
+        return TermRows(self.factor, self.matrix)
+
+    def in_order(self, order: Sequence[int]) -> RandomTerm:
+        """The same term with its columns in another order."""
+        return replace(self, recipe=self.recipe.take(order), matrix=self.matrix.take(order))
 
     @property
     def J(self) -> sparse.csr_array:
@@ -97,15 +111,3 @@ class RandomTerm:
 
     def _repr_html_(self) -> str:
         return term_sheet(self)._repr_html_()
-
-
-def khatri_rao(codes: np.ndarray, Xi: np.ndarray, n_levels: int) -> sparse.csr_array:
-    """Row-wise Kronecker product of the indicator of ``codes`` (n,) with ``Xi`` (n, k): (n, k·ℓ), sparse.
-
-    Codes of −1 (levels not seen) give rows of zeros.
-    """
-    n, k = Xi.shape
-    known = codes >= 0
-    columns = (codes[known, None] * k + np.arange(k)).ravel()
-    pointer = np.concatenate([[0], np.cumsum(np.where(known, k, 0))])
-    return sparse.csr_array((Xi[known].ravel(), columns, pointer), shape=(n, k * n_levels))

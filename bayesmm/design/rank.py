@@ -9,7 +9,17 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import qr
 
+from bayesmm.design.sources import NUMBERS, ModelMatrix
+
 TOLERANCE = 1e-7
+SOME = 512
+"""How many rows most often settle that no column is aliased."""
+ROWS_A_COLUMN = 8
+"""How many rows a column there are at least among them."""
+CLEAR = 1e-3
+"""The scaled length from which on what is left of a column is exact to many digits."""
+MARGIN = 10.0
+"""By how much it has to exceed the tolerance there."""
 
 
 def aliased_columns(X: np.ndarray, tolerance: float = TOLERANCE) -> list[int]:
@@ -24,6 +34,25 @@ def aliased_columns(X: np.ndarray, tolerance: float = TOLERANCE) -> list[int]:
             break
         kept.pop(int(small[0]) if len(small) else len(X))
     return sorted(set(range(X.shape[1])) - set(kept) | set(zero))
+
+
+def aliased_sources(matrix: ModelMatrix) -> list[int]:
+    """As :func:`aliased_columns`; the matrix is formed only where some of its rows don't settle it.
+
+    What is left of a column after projection is no shorter over all rows than over some of them. So where it
+    is longer than the tolerance already there, by a margin for rounding, no column is aliased.
+    """
+    n, p = matrix.shape
+    if p == 0 or (p == 1 and not matrix.sources[0].is_zero):
+        return []
+    some = matrix.rows(slice(0, n, max(1, n // max(SOME, ROWS_A_COLUMN * p))))
+    length = np.sqrt(np.einsum("ij,ij->j", some, some))
+    if len(some) >= p and length.all():
+        left = np.abs(np.diag(_triangle(some / length)))
+        whole = np.array([np.sqrt(n if s.kind != NUMBERS else s.square) for s in matrix.sources])
+        if left.min() > CLEAR and (left * length > MARGIN * TOLERANCE * whole).all():
+            return []
+    return aliased_columns(matrix.array)
 
 
 def orthonormalizer(X: np.ndarray) -> np.ndarray:
@@ -47,7 +76,7 @@ def _triangle(X: np.ndarray) -> np.ndarray:
         R = np.linalg.cholesky(gram).T
     except np.linalg.LinAlgError:
         R = None
-    if R is None or np.min(np.abs(np.diag(R)), initial=1.0) < 1e-3:
+    if R is None or np.min(np.abs(np.diag(R)), initial=1.0) < CLEAR:
         (R,) = qr(X, mode="r", check_finite=False)
         R = R[: X.shape[1]]
         if len(R) < X.shape[1]:

@@ -25,7 +25,6 @@ from typing import ClassVar
 import numpy as np
 
 from bayesmm.design import Design
-from bayesmm.design.columns import TermColumns
 from bayesmm.errors import ModelError
 from bayesmm.estimate.parameters import ScalarParameter
 from bayesmm.likelihood import MarginalLikelihood
@@ -288,13 +287,5 @@ def _reordered(
 def _with_columns(design: Design, t: int, order: list[int]) -> Design:
     """The design with the columns of one term in another order."""
     term = design.terms[t]
-    recipe = term.recipe
-    matrix = np.ascontiguousarray(recipe.matrix[:, order])
-    matrix.flags.writeable = False
-    terms = tuple(
-        TermColumns(part.name, tuple(order.index(i) for i in part.positions), part.levels)
-        for part in recipe.terms
-    )
-    recipe = replace(recipe, names=tuple(recipe.names[i] for i in order), matrix=matrix, terms=terms)
-    terms = (*design.terms[:t], replace(term, recipe=recipe), *design.terms[t + 1 :])
-    return replace(design, terms=terms)
+    terms = (*design.terms[:t], term.in_order(order), *design.terms[t + 1 :])
+    return replace(design, terms=terms, rows=replace(design.rows, terms=tuple(t.rows for t in terms)))

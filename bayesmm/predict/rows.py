@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bayesmm.checks import check_choice
-from bayesmm.design import Design, RandomTerm, Rebuilt, RebuiltTerm
+from bayesmm.design import Design, RandomTerm, TermRows
+from bayesmm.design import Rows as Rebuilt
 from bayesmm.design.entrance import as_frame
 from bayesmm.design.factor import level_index
 from bayesmm.design.given import aligned
@@ -276,7 +277,7 @@ def _check_complete(design: Design, rebuilt: Rebuilt, frame: pd.DataFrame, group
         )
 
 
-def _numbered(term: RandomTerm, found: RebuiltTerm, frame: pd.DataFrame, new_levels: str) -> RowTerm:
+def _numbered(term: RandomTerm, found: TermRows, frame: pd.DataFrame, new_levels: str) -> RowTerm:
     """The fitted levels that occur, and the new ones numbered on from them."""
     unseen = found.codes < 0
     levels, own = np.unique(found.codes[~unseen], return_inverse=True)
