@@ -45,7 +45,9 @@ def design_sheet(design: Design) -> Sheet:
 
 def term_sheet(term: RandomTerm) -> Sheet:
     """A random term: its group, columns, effects and covariance, and its first rows."""
-    shown = min(ROWS, len(term.factor.codes))
+    shown = min(ROWS, term.matrix.n)
+    structure = term.covariance
+    size = len(structure.owners) + (0 if structure.shape is None else structure.shape.size)
     rows = matrix_rows(term.columns, term.matrix, shown)
     rows.insert(0, term.group, [term.factor.labels[code] for code in term.factor.codes[:shown]])
     return Sheet(
@@ -53,7 +55,7 @@ def term_sheet(term: RandomTerm) -> Sheet:
         facts=(
             ("Group", f"{term.group}, {rows_of_levels(term.factor)}"),
             ("Effects", f"{term.k} × {len(term.factor)}: {_listed(term.columns)}"),
-            ("Covariance", f"{term.covariance.name}, {counted(term.covariance.size, 'parameter')}"),
+            ("Covariance", f"{structure.name}, {counted(size, 'parameter')}"),
         ),
         tables=(Table(f"First {shown} rows: the level and Xi", rows),),
     )
