@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from bayesmm.sheet import Sheet, Table
@@ -63,7 +62,7 @@ def term_sheet(term: RandomTerm) -> Sheet:
 
 def factor_sheet(factor: Factor) -> Sheet:
     """A grouping factor: how many levels and rows, and the first levels."""
-    counts = np.bincount(factor.codes, minlength=len(factor))[:ROWS]
+    counts = factor.sizes[:ROWS]
     first = pd.DataFrame({"rows": counts}, index=factor.labels[:ROWS])
     return Sheet(
         title=f"Grouping factor {factor.name}",
@@ -86,7 +85,7 @@ def columns_sheet(columns: Columns) -> Sheet:
 
 def rows_of_levels(factor: Factor) -> str:
     """``18 levels of 10 rows``."""
-    counts = np.bincount(factor.codes, minlength=len(factor))
+    counts = factor.sizes
     low, high = int(counts.min()), int(counts.max())
     rows = counted(low, "row") if low == high else f"{low} to {high} rows"
     return f"{counted(len(factor), 'level')} of {rows}"

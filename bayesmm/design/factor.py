@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from bayesmm.design.face import factor_sheet, rows_of_levels
+from bayesmm.design.plain import plain
 from bayesmm.errors import DataError, near_matches
 
+RANGE = 4
+"""Whole numbers whose range is at most so many times their count are coded by a table of the range."""
+SMALL_RANGE = 1024
+"""A range that is small whatever their count."""
+FEW = 4096
+"""The rows that are looked at first for whether they are in order."""
 
-@dataclass(frozen=True, eq=False)
+
 class Factor:
     """A grouping factor with its observed levels.
 
@@ -22,16 +29,45 @@ class Factor:
     ----------
     variables
         The data columns whose observed combinations are the levels.
-    codes
-        (n,) of int64: ``levels[codes[i]]`` is the level of row i.
     levels
         (ℓ,) pandas Index, or a MultiIndex for combinations of several columns, in the user's own types
         and order: a categorical's order, otherwise sorted. Observed levels only.
     """
 
-    variables: tuple[str, ...]
-    codes: np.ndarray
-    levels: pd.Index
+    def __init__(
+        self,
+        variables: tuple[str, ...],
+        codes: np.ndarray | None,
+        levels: pd.Index,
+        starts: np.ndarray | None = None,
+    ) -> None:
+        """Of the codes (n,), or of the starts (ℓ + 1,) where the rows are in the order of the levels."""
+        self.variables = variables
+        self.levels = levels
+        self._given = codes, starts
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """(n,) of int64, read-only: ``levels[codes[i]]`` is the level of row i."""
+        codes, starts = self._given
+        if codes is None:
+            codes = np.repeat(np.arange(len(self.levels)), np.diff(starts))
+        codes = codes.astype(np.int64, copy=False).view()
+        codes.flags.writeable = False
+        return codes
+
+    @cached_property
+    def starts(self) -> np.ndarray | None:
+        """(ℓ + 1,) of int64: level c has the rows ``starts[c]:starts[c + 1]``; None if not in order."""
+        codes, starts = self._given
+        return starts if codes is None else _starts(codes)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(ℓ,) how many rows each level has."""
+        if self._given[0] is None:
+            return np.diff(self.starts)
+        return np.bincount(self.codes, minlength=len(self.levels))
 
     @property
     def name(self) -> str:
@@ -53,13 +89,6 @@ class Factor:
 
     def _repr_html_(self) -> str:
         return factor_sheet(self)._repr_html_()
-
-    @cached_property
-    def starts(self) -> np.ndarray | None:
-        """(ℓ + 1,) of int64: level c has the rows ``starts[c]:starts[c + 1]``; None if not in order."""
-        if len(self.codes) and (np.diff(self.codes) < 0).any():
-            return None
-        return np.searchsorted(self.codes, np.arange(len(self.levels) + 1)).astype(np.int64)
 
     @property
     def J(self) -> sparse.csr_array:
@@ -138,36 +167,68 @@ def plain_values(column: pd.Series) -> pd.Series:
     return column
 
 
-def factor_from(data: pd.DataFrame, variables: tuple[str, ...]) -> Factor:
+def factor_from(columns: Mapping[str, pd.Series] | pd.DataFrame, variables: tuple[str, ...]) -> Factor:
     """Code the observed combinations of some columns; never all the combinations there could be.
 
-    Cost: a sort of the levels and one pass over the rows.
+    Cost: one or two passes over the rows for whole numbers of a range like theirs, and for categories; a
+    hash of the rows and a sort of the levels for others.
     """
-    codes, levels = _codes_of(data[variables[0]])
-    parts = [levels]
-    keys = codes
-    for variable in variables[1:]:
-        more, levels = _codes_of(data[variable])
-        parts.append(levels)
-        keys = keys * len(levels) + more
     if len(variables) == 1:
-        codes.flags.writeable = False
-        return Factor(variables, codes, levels.rename(variables[0]))
-    observed, codes = np.unique(keys, return_inverse=True)
+        codes, levels, starts = _coded(columns[variables[0]])
+        return Factor(variables, codes, levels.rename(variables[0]), starts)
+    keys: Any = 0
+    parts = []
+    for variable in variables:
+        more = factor_from(columns, (variable,))
+        parts.append(more.levels)
+        keys = keys * len(more) + more.codes
+    codes, observed, starts = _coded_numbers(keys)
     arrays = []
     for levels in reversed(parts):
         arrays.append(levels.take(observed % len(levels)))
         observed = observed // len(levels)
     combined = pd.MultiIndex.from_arrays(arrays[::-1], names=list(variables))
-    codes = codes.astype(np.int64)
-    codes.flags.writeable = False
-    return Factor(variables, codes, combined)
+    return Factor(variables, codes, combined, starts)
 
 
-def _codes_of(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
+def _coded(column: pd.Series) -> tuple[np.ndarray | None, pd.Index, np.ndarray | None]:
+    """Codes, levels and starts of a column: either codes or starts."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        present = column.cat.remove_unused_categories()
-        return present.cat.codes.to_numpy().astype(np.int64), pd.Index(present.cat.categories)
+        factor = plain(column).array  # without the categories that don't occur
+        starts = _starts(factor.codes)
+        return (factor.codes if starts is None else None), pd.Index(factor.categories), starts
+    if column.dtype == np.int64:
+        codes, levels, starts = _coded_numbers(column.to_numpy())
+        return codes, pd.Index(levels), starts
     check_levels(column)
     codes, levels = pd.factorize(column, sort=True)
-    return codes.astype(np.int64), pd.Index(levels)
+    return codes, pd.Index(levels), None
+
+
+def _coded_numbers(keys: np.ndarray) -> tuple[np.ndarray | None, np.ndarray, np.ndarray | None]:
+    """Codes, rising levels and starts of whole numbers (n,)."""
+    starts = _starts(keys)
+    if starts is not None:
+        return None, keys[starts[:-1]], starts
+    low, high = int(keys.min()), int(keys.max())
+    base = low if low < 0 or low > len(keys) else 0
+    if high - base >= RANGE * len(keys) + SMALL_RANGE:
+        codes, levels = pd.factorize(keys, sort=True)
+        return codes, levels, None
+    places = keys - base if base else keys
+    present = np.zeros(high - base + 1, dtype=bool)
+    present[places] = True
+    number = np.cumsum(present) - 1
+    return number.take(places), np.flatnonzero(present) + base, None
+
+
+def _starts(codes: np.ndarray) -> np.ndarray | None:
+    """Where each run of equal numbers begins, and the end of the last; None if they fall anywhere."""
+    few, after, before = slice(0, FEW), codes[1:], codes[:-1]
+    if (after[few] < before[few]).any() or (after < before).any():
+        return None
+    (rises,) = np.nonzero(after != before)
+    starts = np.empty(len(rises) + 2, dtype=np.int64)
+    starts[0], starts[-1] = 0, len(codes)
+    np.add(rises, 1, out=starts[1:-1])
+    return starts

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from bayesmm.errors import FormulaError
 from bayesmm.formula.bars import cut_bars
 from bayesmm.formula.expressions import read_expression, read_response, read_terms, response_part
 from bayesmm.formula.piece import Piece
 from bayesmm.formula.terms import Formula
 from bayesmm.formula.tokens import BARS, tidy
+
+REMEMBERED = 256
+"""How many formulas are remembered."""
 
 
 def parse_formula(text: str | Formula) -> Formula:
@@ -51,6 +56,16 @@ def parse_formula(text: str | Formula) -> Formula:
     """
     if isinstance(text, Formula):
         return text
+    return _parsed(text) if isinstance(text, str) else _read(text)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _parsed(text: str) -> Formula:
+    """A formula is of its text alone: what names in it mean is looked up when it meets data."""
+    return _read(text)
+
+
+def _read(text: object) -> Formula:
     whole = read_text(text, "the formula", "Reaction ~ Days + (Days | Subject)")
     response, right = split_response(whole)
     fixed, bars = cut_bars(right)

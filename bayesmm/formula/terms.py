@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bayesmm.formula.expressions import read_expression, read_response
 from bayesmm.formula.piece import Piece
@@ -127,12 +128,12 @@ class Formula:
     bars: tuple[Bar, ...]
     levels: LevelEquations | None = field(default=None, compare=False)
 
-    @property
+    @cached_property
     def variables(self) -> frozenset[str]:
         """The columns used anywhere: response, expressions and groups. Names inside calls count too."""
         return self.predictors | read_response(Piece.of(self.response)).variables
 
-    @property
+    @cached_property
     def columns(self) -> frozenset[str]:
         """The names that stand alone or right of a bar: only columns of the data can have them."""
         expressions = [read_expression(Piece.of(text)) for text in (self.fixed, *(b.expr for b in self.bars))]
@@ -141,7 +142,7 @@ class Formula:
             *(bar.group for bar in self.bars),
         )
 
-    @property
+    @cached_property
     def predictors(self) -> frozenset[str]:
         """The columns used right of the ``~``: what new data must have."""
         return self.predictors_of({bar.group_name for bar in self.bars})
