@@ -12,7 +12,8 @@ from bayesmm.errors import ModelError, near_matches
 from bayesmm.families import FAMILIES, Family
 from bayesmm.formula import Formula
 from bayesmm.likelihood import MarginalLikelihood
-from bayesmm.priors import Prior, resolve_priors
+from bayesmm.parallel import one_thread
+from bayesmm.priors import Prior, chosen_priors, resolve_priors
 
 
 class MixedModel:
@@ -67,10 +68,12 @@ class MixedModel:
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
         self._family = _family(family, link)
-        self._design = build_design(
-            formula, data, covariance=covariance, weights=weights, offset=offset, namespace=namespace
-        )
-        self._priors = resolve_priors(self._design, priors)
+        with one_thread():
+            self._design = build_design(
+                formula, data, covariance=covariance, weights=weights, offset=offset, namespace=namespace
+            )
+        self._chosen = chosen_priors(self._design, priors)
+        self._scaled_to = self._design
 
     @property
     def formula(self) -> Formula:
@@ -93,6 +96,11 @@ class MixedModel:
         return dict(self._priors)
 
     @cached_property
+    def _priors(self) -> dict[str, Prior]:
+        with one_thread():
+            return resolve_priors(self._scaled_to, self._chosen)
+
+    @cached_property
     def likelihood(self) -> MarginalLikelihood:
         """The exact marginal likelihood of the variance parameters; formed once, used by every fit.
 
@@ -106,7 +114,8 @@ class MixedModel:
         >>> round(model.likelihood.criterion(model.likelihood.internal([0.7525807]), reml=False), 4)
         327.3271
         """
-        return MarginalLikelihood(self.design)
+        with one_thread():
+            return MarginalLikelihood(self.design)
 
     def with_response(self, y: Any) -> Self:
         """The same model of another response: design and priors as they are, the priors not scaled anew.
@@ -130,7 +139,7 @@ class MixedModel:
         (True, 0.001)
         """
         other = object.__new__(type(self))  # what is cached belongs to the old response
-        other._family, other._priors = self._family, dict(self._priors)
+        other._family, other._chosen, other._scaled_to = self._family, self._chosen, self._scaled_to
         other._design = self._design.with_response(y)
         return other
 

@@ -198,11 +198,26 @@ def resolve_priors(design: Design, user: Mapping[str, Prior] | None) -> dict[str
     PriorError
         If a key names nothing, a value is no Prior, or a distribution can't be the parameter's.
     """
+    chosen = chosen_priors(design, user)
+    resolved = default_priors(design) | chosen
+    return {parameter.name: resolved[parameter.name] for parameter in name_parameters(design).parameters}
+
+
+def chosen_priors(design: Design, user: Mapping[str, Prior] | None) -> dict[str, Prior]:
+    """The priors of the parameters that the user names, or whose class; rows aren't looked at.
+
+    Raises
+    ------
+    PriorError
+        As :func:`resolve_priors`.
+    """
     names = name_parameters(design)
+    if not user:
+        return {}
     parameters = {parameter.name: parameter for parameter in names.parameters}
     chosen: dict[str, Prior] = {}
     by_name: dict[str, Prior] = {}
-    for key, prior in dict(user or {}).items():
+    for key, prior in dict(user).items():
         if not isinstance(prior, Prior):
             raise PriorError(
                 f"the prior of '{key}' is {prior!r}",
@@ -217,10 +232,10 @@ def resolve_priors(design: Design, user: Mapping[str, Prior] | None) -> dict[str
         if not members:
             raise _names_nothing(key, names)
         chosen |= dict.fromkeys(members, prior)
-    resolved = default_priors(design) | chosen | by_name
-    for name, parameter in parameters.items():
-        _check_fits(parameter, resolved[name])
-    return {name: resolved[name] for name in parameters}
+    chosen |= by_name
+    for name, prior in chosen.items():
+        _check_fits(parameters[name], prior)
+    return chosen
 
 
 def _size(x: np.ndarray) -> float:

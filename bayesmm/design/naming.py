@@ -11,8 +11,9 @@ A DataTree doesn't take a ``/`` in a name (it parts its paths with it), so that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -139,6 +140,26 @@ class TermNames:
             )
 
 
+class Labels(Mapping[str, np.ndarray]):
+    """Dimension → labels (m,), read-only; those of levels and rows are made when they are asked for."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, np.ndarray | Callable[[], np.ndarray]] = {}
+
+    def __getitem__(self, dim: str) -> np.ndarray:
+        labels = self.made[dim]
+        if not isinstance(labels, np.ndarray):
+            labels = self.made[dim] = labels()
+        labels.flags.writeable = False
+        return labels
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.made)
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+
 @dataclass(frozen=True, eq=False)
 class Names:
     """The names of all parameters of a design.
@@ -229,32 +250,30 @@ def name_parameters(design: Design) -> Names:
     >>> names.dims["Days|Subject"], names.coords["corr|Subject_dim"].tolist()
     (('Subject__factor_dim',), ['1, Days'])
     """
-    coords: dict[str, np.ndarray] = {}
+    coords = Labels()
     fixed = tuple(_fixed(term, coords) for term in design.fixed.terms)
     correlated: set[str] = set()
     terms = tuple(_term(term, coords, correlated) for term in design.terms)
-    coords[OBS] = np.arange(design.n)
-    for labels in coords.values():
-        labels.flags.writeable = False
+    coords.made[OBS] = partial(np.arange, design.n)
     names = Names(posterior_name(design.response), fixed, terms, coords)
     _check_reserved(names, design)
     _check_distinct(names)
     return names
 
 
-def _fixed(term: TermColumns, coords: dict[str, np.ndarray]) -> FixedName:
+def _fixed(term: TermColumns, coords: Labels) -> FixedName:
     name = posterior_name(term.name)
     dim = None
     if term.levels is not None:
         dim = f"{name}_dim"
-        coords[dim] = np.array(term.levels, dtype=str)
+        coords.made[dim] = np.array(term.levels, dtype=str)
     return FixedName(name, dim, term.positions)
 
 
-def _term(term: RandomTerm, coords: dict[str, np.ndarray], correlated: set[str]) -> TermNames:
+def _term(term: RandomTerm, coords: Labels, correlated: set[str]) -> TermNames:
     group = posterior_name(term.group)
     factor_dim = f"{group}__factor_dim"
-    coords[factor_dim] = _levels(term.factor)
+    coords.made[factor_dim] = partial(_levels, term.factor)
     effects = tuple(_effect(part, group, coords) for part in term.recipe.terms)
     corr = corr_dim = None
     pairs: tuple[tuple[int, int], ...] = ()
@@ -265,11 +284,11 @@ def _term(term: RandomTerm, coords: dict[str, np.ndarray], correlated: set[str])
         corr_dim = f"{corr}_dim"
         columns = ["1" if name == INTERCEPT else name for name in term.columns]
         pairs = tuple(combinations(range(term.k), 2))
-        coords[corr_dim] = np.array([f"{columns[i]}, {columns[j]}" for i, j in pairs], dtype=str)
+        coords.made[corr_dim] = np.array([f"{columns[i]}, {columns[j]}" for i, j in pairs], dtype=str)
     return TermNames(factor_dim, effects, term.covariance.sds, corr, corr_dim, pairs)
 
 
-def _effect(part: TermColumns, group: str, coords: dict[str, np.ndarray]) -> EffectName:
+def _effect(part: TermColumns, group: str, coords: Labels) -> EffectName:
     expr = "1" if part.name == INTERCEPT else posterior_name(part.name)
     name = f"{expr}|{group}"
     dim = None
@@ -279,7 +298,7 @@ def _effect(part: TermColumns, group: str, coords: dict[str, np.ndarray]) -> Eff
         # The same factor may stand behind two bars with and without its reference level.
         if dim in coords and not np.array_equal(coords[dim], labels):
             dim = f"{name}__expr_dim"
-        coords[dim] = labels
+        coords.made[dim] = labels
     return EffectName(name, f"{name}_sigma", dim, part.positions)
 
 
