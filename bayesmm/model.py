@@ -37,8 +37,9 @@ class MixedModel:
         Parameter name or class (``"fixed"``, ``"sd"``, ``"corr"``) → :class:`~bayesmm.priors.Prior`; what
         is not named keeps its default.
     covariance
-        Group name or term label → ``"unstructured"``, ``"diagonal"`` or ``"identity"``, where it is not
-        what the bar says.
+        Group name or term label → ``"unstructured"``, ``"diagonal"``, ``"identity"``, ``"cs"``, ``"ar1"``,
+        ``"toep"`` (one variance), ``"csh"``, ``"ar1h"`` or ``"toeph"`` (a variance for each column), where
+        it is not what the bar says. A formula can say it too: ``ar1(0 + week | id)``.
     weights
         Precision weights w, Var(e_i) = σ²/w_i: a column name or n positive numbers. A pandas Series belongs
         to the rows of its labels. A name is remembered: new data are asked for the same column.

@@ -26,6 +26,23 @@ STRUCTURES: dict[str, type[Covariance]] = {
 }
 """The structures by name: a new one is a class in a file of its own, and its name here."""
 
+
+def structure_called(word: str) -> type[Covariance] | None:
+    """The structure of a name, or of a word that formulas write before a bar; None if there is none.
+
+    Examples
+    --------
+    >>> structure_called("us").name, structure_called("unstructured").name
+    ('unstructured', 'unstructured')
+    """
+    return STRUCTURES.get(word) or next((s for s in STRUCTURES.values() if s.word == word), None)
+
+
+def words() -> list[str]:
+    """What formulas write before a bar, ``us(x | group)``: a structure's word, or its name."""
+    return [structure.word or structure.name for structure in STRUCTURES.values()]
+
+
 __all__ = [
     "STRUCTURES",
     "Autoregressive",
@@ -41,4 +58,6 @@ __all__ = [
     "Shape",
     "Toeplitz",
     "Unstructured",
+    "structure_called",
+    "words",
 ]

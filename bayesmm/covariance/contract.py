@@ -96,6 +96,8 @@ class Covariance(ABC):
     k: int
     at: tuple[float, ...] | None = None
     name: ClassVar[str]
+    word: ClassVar[str] = ""
+    """What formulas write before a bar, if not the name: ``us(x | group)``."""
     over_time: ClassVar[bool] = False
     """Whether the columns have positions."""
 

@@ -22,6 +22,7 @@ class Diagonal(Covariance):
     """
 
     name: ClassVar[str] = "diagonal"
+    word: ClassVar[str] = "diag"
 
     @property
     def sds(self) -> tuple[int, ...]:

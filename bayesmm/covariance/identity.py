@@ -22,6 +22,7 @@ class Identity(Covariance):
     """
 
     name: ClassVar[str] = "identity"
+    word: ClassVar[str] = "id"
 
     @property
     def sds(self) -> tuple[int, ...]:

@@ -33,6 +33,7 @@ class Unstructured(Covariance):
     """
 
     name: ClassVar[str] = "unstructured"
+    word: ClassVar[str] = "us"
 
     @property
     def sds(self) -> tuple[int, ...]:

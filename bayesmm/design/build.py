@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesmm.covariance import STRUCTURES, Covariance
+from bayesmm.covariance import STRUCTURES, Covariance, structure_called
 from bayesmm.design.arithmetic import remedy
 from bayesmm.design.columns import Evaluated, evaluate_columns, evaluate_response
 from bayesmm.design.design import Design
@@ -228,8 +228,14 @@ def _terms(
         if bar.group not in factors:
             factors[bar.group] = _checked_factor(bar, frame)
         terms += _terms_of(bar, factors[bar.group], frame, names, covariance)
-    known = {key for bar in formula.bars for key in (bar.group_name, bar.label)}
+    known = {bar.label for bar in formula.bars} | {b.group_name for b in formula.bars if b.structure is None}
     for key in covariance:
+        if key not in known and any(bar.group_name == key for bar in formula.bars):
+            raise ModelError(
+                f"covariance has the key {key!r}, and the formula names a structure for all bars of '{key}'",
+                expected="one structure for each bar",
+                advice=f"leave {key!r} out of covariance=",
+            )
         if key not in known:
             raise ModelError(
                 f"covariance has the key {key!r}, which names no random term",
@@ -249,10 +255,11 @@ def _terms_of(
     As in lme4 ``||`` parts the terms of the expression, and not their columns: ``(x + f || g)`` with a factor
     f is ``(1 + x || g) + (0 + f | g)``. A structure that the user chose is that of the whole bar.
     """
-    chosen = covariance.get(bar.label, covariance.get(bar.group_name))
+    chosen = _chosen(bar, covariance)
     if chosen is not None:
         columns, structure = _structured(bar, chosen, frame, names)
-        return [RandomTerm(bar.label, factor, columns.recipe, structure, columns.matrix, chosen=True)]
+        by_option = bar.structure is None
+        return [RandomTerm(bar.label, factor, columns.recipe, structure, columns.matrix, chosen=by_option)]
     recipe, matrix, _ = evaluate_columns(bar.expr, frame, names)
     if bar.correlated or all(term.levels is None for term in recipe.terms):
         structure = STRUCTURES["unstructured" if bar.correlated else "diagonal"](len(recipe.names))
@@ -272,6 +279,20 @@ def _terms_of(
     return found
 
 
+def _chosen(bar: Bar, covariance: Mapping[str, str]) -> str | None:
+    """The structure that the bar or the option names; that of a group is for bars that name none."""
+    if bar.structure is None:
+        return covariance.get(bar.label, covariance.get(bar.group_name))
+    other = covariance.get(bar.label, bar.structure)
+    if structure_called(other) is not structure_called(bar.structure):
+        raise ModelError(
+            f"covariance of '{bar.label}' is {other!r}, and the formula says {bar.structure}({bar.label})",
+            expected="one structure for each bar",
+            advice=f"leave {bar.label!r} out of covariance=, or '{bar.structure}' out of the formula",
+        )
+    return bar.structure
+
+
 def _checked_factor(bar: Bar, frame: Frame) -> Factor:
     factor = factor_from(frame.columns, bar.group)
     if len(factor) < 2:
@@ -285,20 +306,20 @@ def _checked_factor(bar: Bar, frame: Frame) -> Factor:
 
 def _structured(bar: Bar, name: str, frame: Frame, names: Names) -> tuple[Evaluated, Covariance]:
     """The columns behind a bar whose structure was chosen by name, and that structure."""
-    if name not in STRUCTURES:
+    structure = structure_called(name)
+    if structure is None:
         raise ModelError(
             f"covariance of '{bar.label}' is {name!r}",
             expected=f"one of {', '.join(map(repr, STRUCTURES))}",
             advice=near_matches(name, STRUCTURES),
         )
-    structure = STRUCTURES[name]
     if structure.over_time:
         columns, at = columns_over_time(bar, name, frame, names)
         covariance = structure(len(columns.recipe.names), at)
     else:
         columns = evaluate_columns(bar.expr, frame, names)
         covariance = structure(len(columns.recipe.names))
-    if structure(2).correlated and not covariance.correlated and name != "unstructured":
+    if structure(2).correlated and not covariance.correlated and structure is not STRUCTURES["unstructured"]:
         raise ModelError(
             f"({bar.label}) has one column, '{columns.recipe.names[0]}', and the covariance {name!r}",
             expected="two columns or more, which correlate",

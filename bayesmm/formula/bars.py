@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bayesmm.errors import FormulaError
+from bayesmm.covariance import structure_called, words
+from bayesmm.errors import FormulaError, near_matches
 from bayesmm.formula.expressions import Expression, read_expression
 from bayesmm.formula.groups import Group, read_groups
 from bayesmm.formula.piece import Piece
@@ -12,18 +13,29 @@ from bayesmm.formula.terms import Bar
 from bayesmm.formula.tokens import BARS, OPENERS, OPERAND_ENDS, OPERAND_STARTS, SIGNS, Token
 
 _A_SUMMAND = "a bar as a summand of its own: … + (1 | group)"
-# How lme4 and glmmTMB name covariance structures; they write them around the bar.
-_STRUCTURES = {"us", "diag", "cs", "homcs", "ar1", "hetar1", "toep", "rr"}
+# What glmmTMB calls structures that have other names here.
+_ELSEWHERE = {
+    "homdiag": "id(…)",
+    "homcs": "cs(…)",
+    "homtoep": "toep(…)",
+    "hetar1": "ar1h(…)",
+    "ou": "ar1(…), which takes times that aren't whole numbers as continuous",
+    "car1": "ar1(…), which takes times that aren't whole numbers as continuous",
+}
 
 
 @dataclass(frozen=True)
 class _BarText:
-    """A bar as it stands: the piece with its parentheses, and what is left and right of the separator."""
+    """A bar as it stands: the piece with its parentheses, and what is left and right of the separator.
+
+    ``structure`` is the word before the parentheses, if there is one.
+    """
 
     whole: Piece
     effect: Piece
     group: Piece
     correlated: bool
+    structure: str | None
 
 
 def cut_bars(right: Piece) -> tuple[Piece, tuple[Bar, ...]]:
@@ -36,6 +48,8 @@ def cut_bars(right: Piece) -> tuple[Piece, tuple[Bar, ...]]:
     'x'
     >>> [bar.label for bar in bars]
     ['1 | g', '0 + x || a', '0 + x || a:b']
+    >>> cut_bars(Piece.of("ar1(0 + week | id)"))[1][0].structure
+    'ar1'
 
     Raises
     ------
@@ -65,6 +79,7 @@ def _bar(text: _BarText, group: Group) -> Bar:
         expr=text.effect.written,
         group=group,
         correlated=text.correlated,
+        structure=text.structure,
         start=text.whole.start,
         stop=text.whole.stop,
     )
@@ -92,6 +107,10 @@ def _part(total: Piece) -> tuple[list[Token], list[_BarText]]:
                 expected=_A_SUMMAND,
                 advice="leave the random term out if the model shouldn't have it",
             )
+        word = _structure_before(body)
+        if word is not None:
+            found.append(_structured(body, word))
+            continue
         if not body.is_parenthesised:
             raise _misplaced(body)
         inside = body[1:-1]
@@ -106,7 +125,42 @@ def _part(total: Piece) -> tuple[list[Token], list[_BarText]]:
     return kept, found
 
 
-def _split(whole: Piece, inside: Piece) -> _BarText:
+def _structure_before(body: Piece) -> str | None:
+    """The word of a covariance structure, if the summand is that and parentheses behind it."""
+    if len(body) < 3 or not body[1:].is_parenthesised:
+        return None
+    word = body.tokens[0]
+    known = word.kind == "IDENTIFIER" and structure_called(word.lexeme) is not None
+    return word.lexeme if known else None
+
+
+def _structured(whole: Piece, word: str) -> _BarText:
+    """A bar with a structure before its parentheses: ``ar1(0 + week | id)``."""
+    inside = whole[2:-1]
+    bars, commas = inside.where(BARS), inside.where({"COMMA"})
+    if not bars:
+        raise inside.error(
+            f"in '{whole.written}' the bar has brackets of its own",
+            expected=f"one structure for each bar, and the bar in its parentheses: {word}(x | group)",
+            advice=f"take the brackets out, or the '{word}'",
+        )
+    if commas:
+        raise inside[commas[0] :].error(
+            f"something stands behind the bar in '{whole.written}'",
+            expected=f"the bar and nothing else: {word}({inside[: commas[0]].written})",
+            advice=f"take it out; the structures are {', '.join(words())}",
+        )
+    text = _split(whole, inside, word)
+    if not text.correlated:
+        raise inside[bars[0] : bars[0] + 1].error(
+            f"'||' stands in '{whole.written}'",
+            expected="one '|': the word before the parentheses says how the effects correlate",
+            advice=f"write {word}({text.effect.written} | {text.group.written})",
+        )
+    return text
+
+
+def _split(whole: Piece, inside: Piece, structure: str | None = None) -> _BarText:
     """Part what is in the parentheses at its bar."""
     first, *more = inside.where(BARS)
     separator = inside[first : first + 1]
@@ -134,7 +188,7 @@ def _split(whole: Piece, inside: Piece) -> _BarText:
     for side in (effect, group):
         if side.has_bar:
             raise _nested_bar(side)
-    return _BarText(whole, effect.bare or effect, group, inside.tokens[first].kind == "PIPE")
+    return _BarText(whole, effect.bare or effect, group, inside.tokens[first].kind == "PIPE", structure)
 
 
 def _nested_bar(side: Piece) -> FormulaError:
@@ -224,13 +278,17 @@ def _misplaced(body: Piece) -> FormulaError:
 def _inside(piece: Piece) -> FormulaError:
     """The error for a bar inside a call or braces."""
     callee = piece.tokens[0].lexeme
-    if callee in _STRUCTURES:
-        bar = "||" if callee == "diag" else "|"
-        advice = f"write (x {bar} group) without '{callee}'; Model's covariance= chooses the structure"
+    near = near_matches(callee, words())
+    if callee in _ELSEWHERE:
+        advice = f"write {_ELSEWHERE[callee]}"
     elif callee in ("I", "{"):
         advice = "make a column first: formulae can't compute '|'"
+    elif structure_called(callee) is not None:
+        advice = f"'{callee}(…)' as a summand of its own"
     else:
         advice = "move the bar out, or put a '+' before its parenthesis"
+        if near.startswith("did you mean"):
+            advice = f"{near} Otherwise {advice}"
     return piece.error(
         f"a bar stands inside '{piece.written}', where it is no random term",
         expected=_A_SUMMAND,

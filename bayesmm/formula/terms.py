@@ -26,6 +26,9 @@ class Bar:
         term, such as a factor's.
     start, stop
         The bar, with its parentheses, is ``formula.text[start:stop]``. Two bars from one ``a/b`` share them.
+    structure
+        The word before the parentheses that names a covariance structure: ``"ar1"`` in
+        ``ar1(0 + week | id)``; None without one.
 
     Examples
     --------
@@ -39,6 +42,7 @@ class Bar:
     correlated: bool
     start: int = field(compare=False)
     stop: int = field(compare=False)
+    structure: str | None = None
 
     @property
     def group_name(self) -> str:

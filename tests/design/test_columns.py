@@ -11,7 +11,7 @@ import pytest
 from bayesmm import Model
 from bayesmm.design import build_design
 from bayesmm.design.identification import unidentified
-from bayesmm.errors import DataError, DesignNotice
+from bayesmm.errors import DataError, DesignNotice, ModelError
 from bayesmm.likelihood import MarginalLikelihood
 
 # right-hand side | names of the columns of X
@@ -138,6 +138,27 @@ def test_a_structure_that_is_chosen_is_that_of_the_whole_bar(frame: pd.DataFrame
         (term,) = build_design("y ~ 1 + (c + x || g)", frame, covariance={key: "diagonal"}).terms
         assert (term.label, term.covariance.name, term.chosen) == ("c + x || g", "diagonal", True)
         assert term.columns == ("Intercept", "c[lo]", "x")
+
+
+def test_a_structure_in_the_formula_is_the_one_that_covariance_would_choose(frame: pd.DataFrame):
+    for word, name in (("cs", "cs"), ("diag", "diagonal"), ("us", "unstructured"), ("id", "identity")):
+        by_option = build_design("y ~ 1 + (0 + c | g) + (1 | h)", frame, covariance={"g": name})
+        in_formula = build_design(f"y ~ 1 + {word}(0 + c | g) + (1 | h)", frame)
+        assert [(t.label, t.covariance) for t in in_formula.terms] == [
+            (t.label, t.covariance) for t in by_option.terms
+        ]
+        assert not any(term.chosen for term in in_formula.terms)
+        by_word = build_design("y ~ 1 + (0 + c | g) + (1 | h)", frame, covariance={"g": word})
+        assert by_word.terms[0].covariance == by_option.terms[0].covariance
+
+
+def test_the_formula_and_covariance_must_not_disagree(frame: pd.DataFrame):
+    formula = "y ~ 1 + cs(0 + c | g) + (x || g)"
+    assert build_design(formula, frame, covariance={"0 + c | g": "cs", "g": "identity"}).terms[1].k == 2
+    with pytest.raises(ModelError, match=r"is 'toep', and the formula says cs\(0 \+ c \| g\)"):
+        build_design(formula, frame, covariance={"0 + c | g": "toep"})
+    with pytest.raises(ModelError, match="names a structure for all bars of 'g'"):
+        build_design("y ~ 1 + cs(0 + c | g)", frame, covariance={"g": "toep"})
 
 
 def test_an_intercept_beside_the_indicators_of_a_factor_is_noticed(frame: pd.DataFrame):

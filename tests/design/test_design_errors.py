@@ -381,9 +381,9 @@ CASES: dict[str, tuple[str, Change, Mapping[str, Any], type[BayesmmError], list[
     "an unknown covariance structure": (
         "y ~ x + (x | g)",
         same,
-        {"covariance": {"g": "diag"}},
+        {"covariance": {"g": "diagnol"}},
         ModelError,
-        ["covariance of 'x | g' is 'diag'", "'unstructured'", "did you mean 'diagonal'"],
+        ["covariance of 'x | g' is 'diagnol'", "'unstructured'", "did you mean 'diagonal'"],
     ),
     "an unknown family": (
         "y ~ x + (1 | g)",

@@ -149,6 +149,19 @@ def test_bar_fields():
     assert (bar.group_name, bar.label) == ("my g:h", "1 + x || my g:h")
 
 
+def test_a_word_before_a_bar_is_its_structure():
+    formula = parse_formula("y ~ id(x) + ar1( 0+x|g ) + us(z | a/b) + (1 | h)")
+    assert formula.fixed == "id(x)"
+    assert [(bar.structure, bar.label) for bar in formula.bars] == [
+        ("ar1", "0 + x | g"),
+        ("us", "z | a"),
+        ("us", "z | a:b"),
+        (None, "1 | h"),
+    ]
+    assert formula.text[formula.bars[0].start : formula.bars[0].stop] == "ar1( 0+x|g )"
+    assert formula != parse_formula("y ~ id(x) + cs(0+x|g) + us(z | a/b) + (1 | h)")
+
+
 def test_spans_are_those_of_the_text():
     formula = parse_formula("y ~ x + (1|a/b)\n   + ((x || g))")
     pieces = [formula.text[bar.start : bar.stop] for bar in formula.bars]

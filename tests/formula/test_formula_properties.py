@@ -25,7 +25,10 @@ GROUPS = st.permutations(GROUP_NAMES).flatmap(
         lambda joins: "".join(name + join for name, join in zip(names, [*joins, ""], strict=False))
     )
 )
-BARS = st.builds("({}{}{})".format, SUMS | st.just("1"), st.sampled_from(["|", "||"]), GROUPS)
+WORDS = st.sampled_from(["us", "diag", "id", "cs", "csh", "ar1", "ar1h", "toep", "toeph", "identity"])
+BARS = st.builds("({}{}{})".format, SUMS | st.just("1"), st.sampled_from(["|", "||"]), GROUPS) | st.builds(
+    "{}({}|{})".format, WORDS, SUMS, GROUPS
+)
 SPACES = st.text(" \n\t", max_size=2)
 
 
@@ -69,8 +72,10 @@ def test_spans_hold_the_bars(text, data):
     formula = parse_formula(spread(data, text))
     for bar in formula.bars:
         piece = Piece.of(formula.text[bar.start : bar.stop])
-        assert piece.is_parenthesised
-        assert piece.written.startswith(f"({bar.expr} {'|' if bar.correlated else '||'} ")
+        assert piece[1 if bar.structure else 0 :].is_parenthesised
+        assert piece.written.startswith(
+            f"{bar.structure or ''}({bar.expr} {'|' if bar.correlated else '||'} "
+        )
 
 
 @settings(deadline=None)
@@ -87,17 +92,18 @@ def test_parts_put_together_give_the_formula_again(text):
     formula = parse_formula(text)
     groups = [":".join(f"`{name}`" for name in bar.group) for bar in formula.bars]
     bars = [
-        f"({bar.expr} {'|' if bar.correlated else '||'} {group})"
+        f"{bar.structure or ''}({bar.expr} {'|' if bar.correlated else '||'} {group})"
         for bar, group in zip(formula.bars, groups, strict=True)
     ]
     assert parse_formula(f"{formula.response} ~ {formula.fixed} + {' + '.join(bars)}").bars == formula.bars
 
 
 @settings(deadline=None)
-@given(st.permutations(["(1|a)", "(x|b)", "(0+z||c)", "x", "w:z", "(1|d:e)"]))
+@given(st.permutations(["(1|a)", "us(x|b)", "(0+z||c)", "x", "w:z", "(1|d:e)"]))
 def test_bars_keep_their_order(summands):
     formula = parse_formula("y ~ " + " + ".join(summands))
-    assert [f"({bar.label})".replace(" ", "") for bar in formula.bars] == [s for s in summands if "|" in s]
+    written = [f"{bar.structure or ''}({bar.label})".replace(" ", "") for bar in formula.bars]
+    assert written == [s for s in summands if "|" in s]
     assert formula.fixed == " + ".join(s for s in summands if "|" not in s)
 
 
