@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -22,17 +23,21 @@ class TermRows:
     Attributes
     ----------
     factor
-        The grouping factor of the fit.
+        The grouping factor of the fit, with ℓ levels.
     matrix
         The columns of Xi.
     own
-        (m,) the code of each row: below ℓ a level of the factor, −1 for one that was not seen. None for the
-        rows of the fit, whose codes the factor has.
+        (m,) the level of each row: below ℓ one of the factor's, from there on new ones, numbered in the order
+        in which they occur; −1 for one that was not seen and has no number. None for the rows of the fit,
+        whose codes the factor has.
+    n_new
+        How many new levels have a number.
     """
 
     factor: Factor
     matrix: ModelMatrix
     own: np.ndarray | None = None
+    n_new: int = 0
 
     @property
     def group(self) -> str:
@@ -54,6 +59,41 @@ class TermRows:
         """(m, k) the term's own model matrix, read-only."""
         return self.matrix.array
 
+    @cached_property
+    def fitted_codes(self) -> np.ndarray:
+        """(m,) the codes of the factor's levels, −1 for all others."""
+        return self.codes if self.own is None else np.where(self.own < self.n_levels, self.own, -1)
+
+    @property
+    def levels(self) -> np.ndarray:
+        """(n_known,) the codes of the factor's levels that occur, rising."""
+        return self._numbered[0]
+
+    @property
+    def n_known(self) -> int:
+        """How many of the factor's levels occur."""
+        return len(self.levels)
+
+    @property
+    def places(self) -> np.ndarray:
+        """(m,) the place of each row's level among :attr:`levels` and, behind them, the new ones."""
+        return self._numbered[1]
+
+    @cached_property
+    def _numbered(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.own is None:
+            return np.arange(self.n_levels), self.codes
+        is_known = self.own < self.n_levels
+        levels, known = np.unique(self.own[is_known], return_inverse=True)
+        places = self.own - self.n_levels + len(levels)
+        places[is_known] = known
+        return levels, places
+
+    def as_new(self) -> TermRows:
+        """The same rows with every level new."""
+        n_new = self.n_known + self.n_new
+        return replace(self, own=self.places + self.n_levels, n_new=n_new)
+
     def __repr__(self) -> str:
         k = len(self.matrix.sources)
         return f"TermRows({self.group!r}: {k} column{'' if k == 1 else 's'}, {self.matrix.n} rows)"
@@ -68,7 +108,7 @@ class Rows:
     fixed
         The columns of X.
     terms
-        The random terms, in the design's order.
+        The random terms, in the design's order; None for those whose effects are not to count.
     offset
         (m,) added with coefficient one; None for none.
     weights
@@ -80,7 +120,7 @@ class Rows:
     """
 
     fixed: ModelMatrix
-    terms: tuple[TermRows, ...]
+    terms: tuple[TermRows | None, ...]
     offset: np.ndarray | None
     weights: np.ndarray | None
     index: pd.Index
@@ -101,13 +141,13 @@ class Rows:
     def Z(self) -> sparse.csr_array:
         """(m, Σkℓ), sparse; the columns of a level that was not seen are zero."""
         blocks = [sparse.csr_array((len(self), 0))]
-        blocks += [khatri_rao(term.codes, term.Xi, term.n_levels) for term in self.terms]
+        blocks += [khatri_rao(t.fitted_codes, t.Xi, t.n_levels) for t in self.terms if t is not None]
         return sparse.csr_array(sparse.hstack(blocks, format="csr"))
 
     @property
     def unseen(self) -> dict[str, np.ndarray]:
         """Group → (m,) of bool: the rows whose level of that factor was not seen."""
-        return {term.group: term.codes < 0 for term in self.terms}
+        return {term.group: term.fitted_codes < 0 for term in self.terms if term is not None}
 
 
 def khatri_rao(codes: np.ndarray, Xi: np.ndarray, n_levels: int) -> sparse.csr_array:

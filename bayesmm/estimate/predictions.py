@@ -7,8 +7,9 @@ import pandas as pd
 from scipy.special import ndtri
 
 from bayesmm.checks import check_choice, check_prob
+from bayesmm.design import Rows
 from bayesmm.likelihood import MarginalLikelihood, Solution
-from bayesmm.predict import KINDS, Rows, linear_predictor, pad_effects, prediction_variance
+from bayesmm.predict import KINDS, linear_predictor, pad_effects, prediction_variance
 
 NOT_INCLUDED = "not the uncertainty of the variance parameters, which count as known"
 """What none of the standard errors has."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmm.design import Rows
 from bayesmm.design.naming import OBS, SAMPLE_DIMS, name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import with_groups
 from bayesmm.posterior.draw_arrays import DrawArrays
-from bayesmm.predict import Rows, draw_pieces, linear_predictor, rows_of_design
+from bayesmm.predict import draw_pieces, linear_predictor, rows_of_design
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmm.checks import check_choice, check_count
-from bayesmm.design import Design
+from bayesmm.design import Design, Rows
 from bayesmm.design.entrance import as_frame
 from bayesmm.design.frame import plain_frame
 from bayesmm.design.naming import MEAN, OBS, SAMPLE_DIMS, name_parameters, posterior_name
@@ -18,7 +18,6 @@ from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.seed import seed_of, streams
 from bayesmm.predict import (
     KINDS,
-    Rows,
     add_noise,
     as_new_levels,
     check_size,

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from bayesmm.design import Rows
 from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.parallel import one_thread
-from bayesmm.predict.rows import Rows
 
 PIECE = 4_000_000
 """Numbers of rows that are worked on at a time (32 MB)."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bayesmm.design import Rows
 from bayesmm.errors import ModelError
-from bayesmm.predict.rows import Rows
 
 LARGEST = 6e9
 """Bytes that an array of predictions may take."""
@@ -89,7 +89,7 @@ def linear_predictor(
         if term is None or b is None:
             continue
         for j, x in enumerate(term.Xi.T):
-            part = np.take(b[:, :, j], term.codes, axis=1)
+            part = np.take(b[:, :, j], term.places, axis=1)
             out += part if (x == 1).all() else part * x
     return out
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayesmm.checks import check_choice
-from bayesmm.design import Design, RandomTerm, TermRows
-from bayesmm.design import Rows as Rebuilt
+from bayesmm.design import Design, RandomTerm, Rows, TermRows
 from bayesmm.design.entrance import as_frame
 from bayesmm.design.factor import level_index
 from bayesmm.design.given import aligned
@@ -20,67 +19,6 @@ from bayesmm.predict.options import NEW_LEVELS
 
 SHOWN = 8
 """How many levels an error names."""
-
-
-@dataclass(frozen=True, eq=False)
-class RowTerm:
-    """One random term on m rows.
-
-    Attributes
-    ----------
-    codes
-        (m,) the level of each row: below ``n_known`` a place in ``levels``, from there on the new ones,
-        numbered in the order in which they occur. Terms of one grouping factor have the same.
-    Xi
-        (m, k) the term's own model matrix.
-    levels
-        (n_known,) the codes of the fitted levels that occur.
-    n_new
-        How many levels are new.
-    """
-
-    codes: np.ndarray
-    Xi: np.ndarray
-    levels: np.ndarray
-    n_new: int
-
-    @property
-    def n_known(self) -> int:
-        """How many of the fitted levels occur."""
-        return len(self.levels)
-
-    @property
-    def fitted_codes(self) -> np.ndarray:
-        """(m,) the codes of the fitted levels, −1 for new ones."""
-        return np.append(self.levels, np.full(self.n_new, -1))[self.codes]
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """m rows to predict for: η = Xβ + offset + Σ_t Xi_t b_t[codes_t].
-
-    Attributes
-    ----------
-    X
-        (m, p) the fixed-effects model matrix.
-    terms
-        One for each random term of the design; None for those whose effects are not to count.
-    offset
-        (m,) or None.
-    weights
-        (m,) precision weights or None.
-    index
-        The labels of the rows.
-    """
-
-    X: np.ndarray
-    terms: tuple[RowTerm | None, ...]
-    offset: np.ndarray | None
-    weights: np.ndarray | None
-    index: pd.Index
-
-    def __len__(self) -> int:
-        return len(self.X)
 
 
 def rows_to_predict(
@@ -145,11 +83,7 @@ def rows_of_design(design: Design, *, include_random: bool | str | Collection[st
     ((180, 2), (180, 2), 0)
     """
     groups = _included(design, include_random)
-    terms = tuple(
-        RowTerm(term.factor.codes, term.Xi, np.arange(len(term.factor)), 0) if term.group in groups else None
-        for term in design.terms
-    )
-    return Rows(design.X, terms, design.offset, design.weights, design.index)
+    return replace(design.rows, terms=tuple(t if t.group in groups else None for t in design.rows.terms))
 
 
 def as_new_levels(rows: Rows) -> Rows:
@@ -163,12 +97,7 @@ def as_new_levels(rows: Rows) -> Rows:
     >>> as_new_levels(rows).terms[0].n_new
     6
     """
-    none = np.zeros(0, dtype=np.int64)
-    terms = tuple(
-        None if term is None else replace(term, levels=none, n_new=term.n_known + term.n_new)
-        for term in rows.terms
-    )
-    return replace(rows, terms=terms)
+    return replace(rows, terms=tuple(None if term is None else term.as_new() for term in rows.terms))
 
 
 def rows_of_data(
@@ -214,7 +143,7 @@ def rows_of_data(
     >>> design = build_design("Reaction ~ Days + (Days | Subject)", load_data("sleepstudy"))
     >>> rows = rows_of_data(design, {"Days": [0, 1], "Subject": [308, 999]}, new_levels="population")
     >>> term = rows.terms[0]
-    >>> term.codes.tolist(), term.levels.tolist(), term.n_new
+    >>> term.places.tolist(), term.levels.tolist(), term.n_new
     ([0, 1], [0], 1)
     """
     check_choice("new_levels", new_levels, NEW_LEVELS)
@@ -223,22 +152,22 @@ def rows_of_data(
     rebuilt = design.rebuild(frame, groups=groups)
     _check_complete(design, rebuilt, frame, groups)
     on_data = iter(rebuilt.terms)
-    numbered: dict[str, RowTerm] = {}
-    terms: list[RowTerm | None] = []
+    numbered: dict[str, tuple[np.ndarray, int]] = {}
+    terms: list[TermRows | None] = []
     for term in design.terms:
         if term.group not in groups:
             terms.append(None)
             continue
         found = next(on_data)
-        first = numbered.get(term.group) or _numbered(term, found, frame, new_levels)
-        numbered[term.group] = first
-        terms.append(RowTerm(first.codes, found.Xi, first.levels, first.n_new))
-    return Rows(
-        X=rebuilt.X,
+        if term.group not in numbered:
+            numbered[term.group] = _numbered(term, found.codes, frame, new_levels)
+        codes, n_new = numbered[term.group]
+        terms.append(replace(found, own=codes, n_new=n_new))
+    return replace(
+        rebuilt,
         terms=tuple(terms),
         offset=_offset(design, rebuilt.offset, offset, frame),
         weights=_weights(design, weights, frame, needed=need_weights),
-        index=frame.index,
     )
 
 
@@ -259,7 +188,7 @@ def _included(design: Design, include_random: bool | str | Collection[str]) -> s
     return set(include_random)
 
 
-def _check_complete(design: Design, rebuilt: Rebuilt, frame: pd.DataFrame, groups: set[str]) -> None:
+def _check_complete(design: Design, rebuilt: Rows, frame: pd.DataFrame, groups: set[str]) -> None:
     """No row may be missing a predictor; which rows get a prediction is the caller's to say."""
     bad = np.isnan(rebuilt.X).any(axis=1)
     for term in rebuilt.terms:
@@ -277,14 +206,13 @@ def _check_complete(design: Design, rebuilt: Rebuilt, frame: pd.DataFrame, group
         )
 
 
-def _numbered(term: RandomTerm, found: TermRows, frame: pd.DataFrame, new_levels: str) -> RowTerm:
-    """The fitted levels that occur, and the new ones numbered on from them."""
-    unseen = found.codes < 0
-    levels, own = np.unique(found.codes[~unseen], return_inverse=True)
-    codes = np.empty(len(unseen), dtype=np.int64)
-    codes[~unseen] = own
+def _numbered(
+    term: RandomTerm, codes: np.ndarray, frame: pd.DataFrame, new_levels: str
+) -> tuple[np.ndarray, int]:
+    """The codes of rows whose new levels are numbered on from those of the fit, and how many are new."""
+    unseen = codes < 0
     if not unseen.any():
-        return RowTerm(codes, found.Xi, levels, 0)
+        return codes, 0
     rows = frame.loc[unseen, list(term.factor.variables)]
     missing = rows.isna().to_numpy().any(axis=1)
     number, new = level_index(rows[~missing], term.factor.variables).factorize()
@@ -298,8 +226,9 @@ def _numbered(term: RandomTerm, found: TermRows, frame: pd.DataFrame, new_levels
         )
     after = np.full(len(rows), len(new))  # rows without a level share a number, and an effect of zero
     after[~missing] = number
-    codes[unseen] = len(levels) + after
-    return RowTerm(codes, found.Xi, levels, len(new) + bool(missing.any()))
+    codes = codes.copy()
+    codes[unseen] = len(term.factor) + after
+    return codes, len(new) + bool(missing.any())
 
 
 def _unseen_error(term: RandomTerm, levels: pd.Index) -> DataError:
