@@ -108,6 +108,13 @@ class ModelMatrix:
         self.n = n
         self.sources = tuple(sources)
 
+    @classmethod
+    def of(cls, array: np.ndarray) -> ModelMatrix:
+        """A matrix (n, p) that is there already."""
+        found = cls(len(array), [numbers_of(column) for column in array.T])
+        found.array = _frozen(np.ascontiguousarray(array, dtype=np.float64))
+        return found
+
     @property
     def shape(self) -> tuple[int, int]:
         """(n, p)."""

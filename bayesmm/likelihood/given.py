@@ -20,6 +20,7 @@ from bayesmm.blocks.cross_product import CrossProduct
 from bayesmm.blocks.kernels.batch import evaluate_many
 from bayesmm.blocks.layout import Layout, layout_of
 from bayesmm.design.design import Design
+from bayesmm.design.sources import ModelMatrix
 from bayesmm.likelihood.coordinates import cross_product_of
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 
@@ -72,7 +73,8 @@ class GivenCoefficients:
         likelihood = integrated.likelihood
         design, coordinates = likelihood.design, likelihood.coordinates
         explained = design.X @ coordinates.gamma + (0.0 if design.offset is None else design.offset)
-        self.designs = [replace(design, y=explained + column) for column in columns.T]
+        responses = [replace(design.rows, y=explained + column) for column in columns.T]
+        self.designs = [replace(design, rows=rows) for rows in responses]
         root = 1.0 if design.weights is None else np.sqrt(design.weights)
         together = np.column_stack([design.y - explained, columns]).T * root / coordinates.scale
         self.rows = together.T  # (n, c + 1)
@@ -135,5 +137,6 @@ def without_given(design: Design, X: np.ndarray, offset: np.ndarray) -> Design:
 
     Terms, weights and the response stay.
     """
-    fixed = replace(design.fixed, matrix=X, names=tuple(map(str, range(X.shape[1]))), terms=())
-    return replace(design, fixed=fixed, offset=offset)
+    fixed = replace(design.fixed, names=tuple(map(str, range(X.shape[1]))), terms=())
+    rows = replace(design.rows, fixed=ModelMatrix.of(X), offset=offset)
+    return replace(design, fixed=fixed, rows=rows)

@@ -29,7 +29,7 @@ def given(name: str) -> GivenCoefficients:
 def other(name: str, delta: np.ndarray) -> IntegratedLikelihood:
     """The likelihood of y − Cδ, formed from its own rows."""
     d = design(name)
-    changed = replace(d, y=d.y - columns(name) @ delta)
+    changed = replace(d, rows=replace(d.rows, y=d.y - columns(name) @ delta))
     return IntegratedLikelihood(MarginalLikelihood(changed), *prior(d.p))
 
 
