@@ -26,9 +26,11 @@ class MixedModel:
         :func:`~bayesmm.formula.from_levels` gives.
     data
         A DataFrame of pandas, polars or a library like them, an Arrow table, or a mapping of columns: one row
-        for each observation. It is not changed. Rows with a missing value in any variable of the model are
-        dropped. The levels of a factor are in sorted order, and the first is the reference, unless the data
-        say an order: a pandas Categorical, a polars Enum and an ordered Arrow dictionary keep theirs.
+        for each observation. It is not changed, and columns of numbers are not copied: pandas copies before
+        it writes to them, so that the model stays as it is unless something else writes to a frame's memory.
+        Rows with a missing value in any variable of the model are dropped. The levels of a factor are in
+        sorted order, and the first is the reference, unless the data say an order: a pandas Categorical, a
+        polars Enum and an ordered Arrow dictionary keep theirs.
     family
         ``"gaussian"``.
     link

@@ -167,6 +167,17 @@ def test_what_becomes_of_the_frame_afterwards_is_nothing_to_the_model(data: pd.D
     assert (model.design.weights == 2.0).all()
 
 
+def test_columns_are_copied_where_pandas_does_not_before_it_writes(
+    data: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    frame = data.copy()
+    monkeypatch.setattr("bayesmm.design.frame.COPIES_ON_WRITE", False)
+    design = build_design("y ~ x + c + (x | g)", frame)
+    assert not np.shares_memory(design.y, frame["y"].to_numpy())
+    assert not np.shares_memory(design.sources[1].array, frame["x"].to_numpy())
+    assert not np.shares_memory(design.sources[2].array, frame["c"].array.codes)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_columns_are_aliased_by_the_rule_of_the_whole_matrix(seed: int):
     rng = np.random.default_rng(seed)
