@@ -32,8 +32,7 @@ def _table(table: Table, width: int) -> RichTable:
     shown = RichTable(
         title=escape(table.title), title_justify="left", title_style="italic", box=None, header_style="bold"
     )
-    numeric = [False, *(dtype.kind in "iuf" for dtype in table.frame.dtypes)]
-    for i, (head, right) in enumerate(zip(heads, numeric, strict=True)):
+    for i, (head, right) in enumerate(zip(heads, table.numeric, strict=True)):
         justify, whole = "right" if right else "left", right or i == 0
         shown.add_column(escape(head), justify=justify, no_wrap=whole, overflow="fold")
     for row in rows:
