@@ -27,9 +27,9 @@ from bayesmm.design.naming import Names, name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.estimate import Estimate
 from bayesmm.estimate.fit import fit
-from bayesmm.estimate.parameters import ScalarParameter, scalar_parameters
 from bayesmm.posterior import Posterior
 from bayesmm.posterior.log_prior import log_prior
+from bayesmm.results.parameters import ScalarParameter, scalar_parameters
 from bayesmm.sheet import Sheet, Table
 
 if TYPE_CHECKING:

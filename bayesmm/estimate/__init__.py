@@ -4,7 +4,6 @@ from bayesmm.estimate.certificate import Certificate
 from bayesmm.estimate.estimate import Estimate
 from bayesmm.estimate.fit import fit
 from bayesmm.estimate.optimise import Optimum, minimise
-from bayesmm.estimate.parameters import ScalarParameter, find_parameter, scalar_parameters
 from bayesmm.estimate.profile import Profile
 
 __all__ = [
@@ -12,9 +11,6 @@ __all__ = [
     "Estimate",
     "Optimum",
     "Profile",
-    "ScalarParameter",
-    "find_parameter",
     "fit",
     "minimise",
-    "scalar_parameters",
 ]

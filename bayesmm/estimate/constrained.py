@@ -26,8 +26,8 @@ import numpy as np
 
 from bayesmm.design import Design
 from bayesmm.errors import ModelError
-from bayesmm.estimate.parameters import ScalarParameter
 from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.results.parameters import ScalarParameter
 
 
 @dataclass(frozen=True, eq=False)

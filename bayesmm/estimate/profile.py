@@ -27,9 +27,9 @@ from bayesmm.errors import ModelError
 from bayesmm.estimate.constrained import Constrained, constrained
 from bayesmm.estimate.newton import descend
 from bayesmm.estimate.optimise import FLOOR
-from bayesmm.estimate.parameters import find_parameter
 from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.parallel import one_thread
+from bayesmm.results.parameters import find_parameter
 from bayesmm.sheet import Sheet, Table
 
 KINDS = ("sd", "corr", "sigma")

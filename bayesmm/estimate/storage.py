@@ -17,10 +17,10 @@ import numpy as np
 from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import Certificate, certify
 from bayesmm.estimate.optimise import Optimum, judge
-from bayesmm.estimate.parameters import scalar_parameters
 from bayesmm.likelihood import MarginalLikelihood, Solution
 from bayesmm.model import MixedModel, file_attributes
 from bayesmm.parallel import one_thread
+from bayesmm.results.parameters import scalar_parameters
 from bayesmm.storage import load_tree
 
 if TYPE_CHECKING:

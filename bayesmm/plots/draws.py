@@ -8,8 +8,8 @@ from bayesmm.checks import check_prob
 from bayesmm.design import Design
 from bayesmm.design.naming import name_parameters
 from bayesmm.errors import ModelError
-from bayesmm.estimate import ScalarParameter, scalar_parameters
 from bayesmm.posterior import Posterior
+from bayesmm.results import ScalarParameter, scalar_parameters
 
 SMOOTH = 1.25
 """The bandwidth of densities, in Scott's."""

@@ -12,12 +12,13 @@ from scipy.special import ndtri
 from bayesmm.design import Design
 from bayesmm.design.naming import posterior_name
 from bayesmm.errors import ModelError, near_matches
-from bayesmm.estimate import Estimate, ScalarParameter, scalar_parameters
+from bayesmm.estimate import Estimate
 from bayesmm.plots import style
 from bayesmm.plots.canvas import grid_width, legend, panels
 from bayesmm.plots.draws import density, interval_prob, intervals, scalar_draws
 from bayesmm.plots.results import results_of
 from bayesmm.posterior import Posterior
+from bayesmm.results import ScalarParameter, scalar_parameters
 
 
 def plot_posterior_and_estimate(

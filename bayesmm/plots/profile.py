@@ -11,13 +11,14 @@ from matplotlib.figure import FigureBase
 from scipy.special import ndtri
 
 from bayesmm.errors import ModelError
-from bayesmm.estimate import Estimate, Profile, ScalarParameter, find_parameter, scalar_parameters
+from bayesmm.estimate import Estimate, Profile
 from bayesmm.plots import style
 from bayesmm.plots.canvas import legend, panels
 from bayesmm.plots.draws import density, scalar_draws
 from bayesmm.plots.posterior_and_estimate import parameter_unit, point_estimate
 from bayesmm.plots.results import results_of
 from bayesmm.posterior import Posterior
+from bayesmm.results import ScalarParameter, find_parameter, scalar_parameters
 
 KINDS = ("sd", "corr", "sigma")
 LEVELS = (0.5, 0.8, 0.95, 0.99)

@@ -10,12 +10,13 @@ import pandas as pd
 
 from bayesmm.design import Design
 from bayesmm.errors import ModelError
-from bayesmm.estimate import Estimate, fit, scalar_parameters
+from bayesmm.estimate import Estimate, fit
 from bayesmm.model import MixedModel
 from bayesmm.plots.checks import check_posterior, columns_of
 from bayesmm.plots.draws import effect_summary, scalar_draws
 from bayesmm.posterior import Posterior
 from bayesmm.posterior.posterior import model_of
+from bayesmm.results import scalar_parameters
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,9 @@ from bayesmm.comparison import Comparison
 from bayesmm.design.naming import INTERCEPT
 from bayesmm.errors import ModelError
 from bayesmm.estimate import Estimate
-from bayesmm.estimate.parameters import scalar_parameters
 from bayesmm.posterior import Posterior
 from bayesmm.reporting.layout import listed, number
+from bayesmm.results.parameters import scalar_parameters
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase

@@ -12,7 +12,8 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import norm
 
 import bayesmm as bmm
-from bayesmm.estimate import Estimate, Profile, scalar_parameters
+from bayesmm.estimate import Estimate, Profile
+from bayesmm.results import scalar_parameters
 from tests.dense import DenseModel
 from tests.estimate.made_up import small_sample
 from tests.reference_models import FOLDER, fitted
