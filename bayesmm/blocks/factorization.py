@@ -13,6 +13,7 @@ r² in the criterion. It holds for singular Λ as for any other, and there is no
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import cho_solve
 from scipy.linalg.lapack import dtrtrs
 
 from bayesmm.blocks.kernels.dense import invert, last_row_solution
@@ -27,13 +28,12 @@ COMPILED = (
     factorize,
     last_row_solution,
     back_substitute,
-    forward_substitute,
     invert,
     invert_head,
     contract_head,
     contract_tail,
 )
-"""The compiled functions that a factorization needs."""
+"""The compiled functions that a factorization needs; curvature needs one more."""
 
 
 class Factorization:
@@ -86,6 +86,17 @@ class Factorization:
     def effects(self, u: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
         """Flat head and tail vectors → (ℓ, k) for each group."""
         return [effects[0] for effects in self.layout.by_group(u[None], z[None])]
+
+    def fixed_solution(self) -> np.ndarray:
+        """(β̂, −1), (p + 1,)."""
+        z = np.empty(self.layout.size)
+        last_row_solution(len(z), self._T, z)
+        return z[self.layout.q_tail :]
+
+    def fixed_inverse(self) -> np.ndarray:
+        """C⁻¹ (p, p)."""
+        p = self.layout.cross.p
+        return cho_solve((self.fixed_factor(), True), np.eye(p)) if p else np.zeros((0, 0))
 
     def fixed_factor(self) -> np.ndarray:
         """L_C (p, p), the lower Cholesky factor of C = X'V⁻¹X (V relative to σ²)."""

@@ -249,7 +249,7 @@ class _Walk:
         self._reach = reach
         self._bounded, self._units = along.bounded, along.units
         self._zeros = np.where(self._bounded, 0.0, -np.inf)
-        self._cheap = along.likelihood.layout.flops < CHEAP
+        self._cheap = along.likelihood.flops < CHEAP
         self._without: dict[int, np.ndarray] = {}
         self._step = STEP if self._cheap else LONG_STEP
         self.least = along.deviance(along.start, along.value)[0]

@@ -4,7 +4,8 @@ from bayesmm.likelihood.exact_fit import explains_exactly
 from bayesmm.likelihood.given import GivenCoefficients, without_given
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 from bayesmm.likelihood.leave_out import LeaveOut
-from bayesmm.likelihood.marginal import MarginalLikelihood, Solution, checked_reml
+from bayesmm.likelihood.marginal import MarginalLikelihood, checked_reml
+from bayesmm.likelihood.solution import Solution
 
 __all__ = [
     "ConditionalDraws",

@@ -99,18 +99,29 @@ def coordinates_of(design: Design) -> Coordinates:
         gamma = gamma + step
         residual = y - X @ gamma
     scale = float(np.sqrt(residual @ residual / (n - p)))
-    if not scale > 1e-12 * np.sqrt(np.mean(y * y)):
-        raise DataError(
-            "the fixed effects explain the response exactly",
-            expected="a response with some variation left",
-            advice="look for a predictor that is a copy of the response",
-        )
+    check_left(scale, float(np.sqrt(np.mean(y * y))))
     bases = []
     for term in design.terms:
         weighted = term.Xi if root is None else root[:, None] * term.Xi
         bases.append(term.covariance.basis(weighted.T @ weighted / n))
     log_weights = 0.0 if design.weights is None else float(np.sum(np.log(design.weights)))
     return Coordinates(R, gamma, scale, tuple(bases), n, log_weights)
+
+
+def check_left(scale: float, size: float) -> None:
+    """Whether the fixed effects leave a residual sd that isn't rounding, beside the response's size.
+
+    Raises
+    ------
+    DataError
+        If they don't.
+    """
+    if not scale > 1e-12 * size:
+        raise DataError(
+            "the fixed effects explain the response exactly",
+            expected="a response with some variation left",
+            advice="look for a predictor that is a copy of the response",
+        )
 
 
 def transformed_rows(design: Design, coordinates: Coordinates, rows: slice = slice(None)) -> Rows:

@@ -13,54 +13,25 @@ with σ profiled out, σ̂² = r²/n or r²/(n − p). All constants are include
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_solve
 
 from bayesmm.blocks.describe import check_memory
 from bayesmm.blocks.factorization import COMPILED, Factorization
 from bayesmm.blocks.kernels.batch import evaluate_many, evaluate_points
 from bayesmm.blocks.kernels.routine import prepare
-from bayesmm.blocks.layout import layout_of
+from bayesmm.blocks.layout import Layout, layout_of
+from bayesmm.blocks.one_factor import AtPoint, OneFactor, has_one_factor
 from bayesmm.design.design import Design
 from bayesmm.errors import ModelError
-from bayesmm.likelihood.coordinates import coordinates_of, cross_product_of
+from bayesmm.likelihood.row_pass import coordinates_and_cross_product
+from bayesmm.likelihood.solution import Solution
 from bayesmm.likelihood.variances import Variances
 from bayesmm.parallel import one_thread
 
 PROBE = 1e-5
 """How far off the boundary, in natural scales, the slope in a covariance is looked at."""
-
-
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """What one factorization says at given parameters, in the user's units.
-
-    Attributes
-    ----------
-    criterion
-        −2 log-likelihood, or −2 restricted log-likelihood.
-    theta
-        (d,) relative covariance parameters.
-    factors
-        λ (k, k) for each term: Cov(b_j) = σ²λλ'.
-    sigma
-        The residual standard deviation.
-    beta, vcov
-        (p,) the generalised-least-squares coefficients, and (p, p) σ²(X'V⁻¹X)⁻¹.
-    effects
-        (ℓ, k) for each term: the conditional modes b̂ = E[b | y] at these parameters.
-    """
-
-    criterion: float
-    theta: np.ndarray
-    factors: tuple[np.ndarray, ...]
-    sigma: float
-    beta: np.ndarray
-    vcov: np.ndarray
-    effects: tuple[np.ndarray, ...]
 
 
 class MarginalLikelihood:
@@ -75,11 +46,10 @@ class MarginalLikelihood:
     @one_thread()
     def __init__(self, design: Design) -> None:
         self.design = design
-        self.coordinates = coordinates_of(design)
-        self.cross = cross_product_of(design, self.coordinates)
-        self.layout = layout_of(self.cross)
-        check_memory(self.layout)
-        prepare(*COMPILED, evaluate_points)
+        self.coordinates, self.cross = coordinates_and_cross_product(design)
+        self.one_factor = OneFactor(self.cross) if has_one_factor(self.cross) else None
+        if self.one_factor is None:
+            _ = self.layout  # whether there is memory for it is told at once
         terms = design.terms
         self.variances = Variances(
             [term.covariance for term in terms],
@@ -92,6 +62,22 @@ class MarginalLikelihood:
         return (
             f"MarginalLikelihood({str(self.design.formula)!r}: {self.design.n} rows, {self.size} parameters)"
         )
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The order of elimination; with one grouping factor only what goes beyond the criterion needs it."""
+        layout = layout_of(self.cross)
+        check_memory(layout)
+        prepare(*COMPILED, evaluate_points)
+        return layout
+
+    @cached_property
+    def flops(self) -> int:
+        """Multiplications of one factorization of the general kind."""
+        if self.one_factor is None:
+            return self.layout.flops
+        c = self.cross.p + 1
+        return self.one_factor.levels * (self.one_factor.k * c * (c + 1) // 2) + c**3 // 6
 
     @property
     def size(self) -> int:
@@ -139,6 +125,8 @@ class MarginalLikelihood:
     @one_thread()
     def criterion(self, phi: np.ndarray, *, reml: bool) -> float:
         """−2 log-likelihood (restricted, if ``reml``) at φ; +∞ where it can't be evaluated."""
+        if self.one_factor is not None:
+            return float(self.criteria(self.variances.checked(phi)[None], reml=reml)[0])
         f = self.factorization(phi)
         return self._criterion(f, reml) if f.positive_definite else np.inf
 
@@ -146,13 +134,18 @@ class MarginalLikelihood:
     def criteria(self, phi: np.ndarray, *, reml: bool) -> np.ndarray:
         """(S,) the criterion at many points (S, d), in compiled code; +∞ where it can't be evaluated."""
         lam, p1 = self.group_factors_many(phi), self.cross.p + 1
-        out = evaluate_many(self.layout, lam, np.zeros((p1, p1)), np.ones(len(lam)))
+        if self.one_factor is not None:
+            out = self.one_factor.values(lam[:, 0])
+        else:
+            out = evaluate_many(self.layout, lam, np.zeros((p1, p1)), np.ones(len(lam)))
         values = self._value(out[:, 0], out[:, 1], out[:, 2], reml)
         return np.where(np.isfinite(values), values, np.inf)
 
     @one_thread()
     def criterion_and_gradient(self, phi: np.ndarray, *, reml: bool) -> tuple[float, np.ndarray]:
         """The criterion at φ and its gradient (d,), which is valid at singular λ too."""
+        if self.one_factor is not None:
+            return self.with_curvature(phi, reml=reml)[:2]
         f = self.factorization(phi)
         if not f.positive_definite:
             return np.inf, np.zeros(self.size)
@@ -162,12 +155,15 @@ class MarginalLikelihood:
 
     def relative_sigma(self, phi: np.ndarray, *, reml: bool) -> float:
         """σ̂ at φ, in units of the residual sd of a least-squares fit without random effects."""
+        if self.one_factor is not None:
+            r2 = float(self.one_factor.values(self.group_factors(phi))[0, 2])
+            return float(np.sqrt(r2 / self._degrees(reml))) if np.isfinite(r2) else 0.0
         f = self.factorization(phi)
         return float(np.sqrt(f.r2 / self._degrees(reml))) if f.positive_definite else 0.0
 
     @one_thread()
     def with_curvature(self, phi: np.ndarray, *, reml: bool) -> tuple[float, np.ndarray, np.ndarray]:
-        """The criterion, its gradient (d,), and a matrix (d, d) close to its Hessian.
+        """The criterion, its gradient (d,), and its Hessian (d, d) or, see ``exact``, a matrix close to it.
 
         The average information of Gilmour, Thompson & Cullis (1995), the mean of observed and expected, with
         σ profiled out, plus the curvature of λ → λλ' itself:
@@ -178,6 +174,8 @@ class MarginalLikelihood:
         forward substitution a parameter and no trace; it equals the Hessian's expectation at the optimum.
         """
         phi = self.variances.checked(phi)
+        if self.one_factor is not None:
+            return self._in_closed_form(phi, reml)
         near = self._off_boundary(phi)
         slopes = None if near is phi else self.covariance_slopes(phi, reml=reml)
         f, m = self.factorization(phi), self._degrees(reml)
@@ -205,8 +203,12 @@ class MarginalLikelihood:
         """For each term S (k, k), the criterion's derivative in its relative covariance λ̃λ̃'.
 
         For a small change of it by a matrix Δ the criterion changes by tr(SΔ). Taken from ∂f/∂λ = 2Sλ, so
-        that λ has to be invertible; a boundary is looked at from close by, where nothing cancels.
+        that λ has to be invertible; a boundary is looked at from close by, where nothing cancels. The closed
+        form for one grouping factor needs no such step.
         """
+        if self.one_factor is not None:
+            at = self._at_point(self.variances.checked(phi), reml)
+            return self.variances.by_term(at.slope[None])
         phi = self._off_boundary(self.variances.checked(phi))
         f = self.factorization(phi)
         by_term = self.variances.by_term(f.gradient(self._degrees(reml) / f.r2, with_fixed=reml))
@@ -222,33 +224,45 @@ class MarginalLikelihood:
     @one_thread()
     def solution(self, phi: np.ndarray, *, reml: bool) -> Solution:
         """Everything at φ that an estimate reports, in the user's units."""
-        f, coordinates = self.factorization(phi), self.coordinates
-        if not f.positive_definite:
+        phi, coordinates = self.variances.checked(phi), self.coordinates
+        if self.one_factor is not None:
+            f = self._at_point(phi, reml)
+            zeta, inverse, broken = f.zeta, f.fixed_inverse, not np.isfinite(f.r2)
+        else:
+            f = self.factorization(phi)
+            zeta, inverse, broken = f.fixed_solution(), f.fixed_inverse(), not f.positive_definite
+        if broken:
             raise FloatingPointError("the factorization broke down")
-        u, z = f.solve()
         sigma = coordinates.scale * np.sqrt(f.r2 / self._degrees(reml))
-        p = coordinates.p
-        inverse = cho_solve((f.fixed_factor(), True), np.eye(p)) if p else np.zeros((0, 0))
         half = coordinates.unwhiten(inverse)  # C⁻¹R⁻ᵀ, row by row
         vcov = sigma**2 * coordinates.unwhiten(half.T)
-        factors = self.external_factors(phi)
-        by_group = f.effects(u, z)
-        effects = []
-        for t, lam in enumerate(factors):
-            g, start = self.variances.place(t)
-            effects.append(coordinates.scale * by_group[g][:, start : start + len(lam)] @ lam.T)
-        theta = self.external(phi)
-        for array in (theta, *factors, *effects):
+        theta, factors = self.external(phi), self.external_factors(phi)
+        for array in (theta, *factors):
             array.flags.writeable = False
         return Solution(
-            criterion=self._criterion(f, reml),
+            criterion=float(self._value(f.log_det_M, f.log_det_C, f.r2, reml)),
             theta=theta,
             factors=factors,
             sigma=float(sigma),
-            beta=coordinates.beta(z[self.layout.q_tail : -1]),
+            beta=coordinates.beta(zeta[:-1]),
             vcov=(vcov + vcov.T) / 2,
-            effects=tuple(effects),
+            _likelihood=self,
+            _phi=phi,
         )
+
+    @one_thread()
+    def effects(self, phi: np.ndarray) -> tuple[np.ndarray, ...]:
+        """(ℓ, k) for each term: the conditional modes b̂ = E[b | y] at φ, in the user's units."""
+        f = self.factorization(phi)
+        if not f.positive_definite:
+            raise FloatingPointError("the factorization broke down")
+        by_group, found = f.effects(*f.solve()), []
+        for t, lam in enumerate(self.external_factors(phi)):
+            g, start = self.variances.place(t)
+            found.append(self.coordinates.scale * by_group[g][:, start : start + len(lam)] @ lam.T)
+        for array in found:
+            array.flags.writeable = False
+        return tuple(found)
 
     @one_thread()
     def conditional_covariances(self, phi: np.ndarray, *, sigma: float) -> tuple[np.ndarray, ...]:
@@ -280,6 +294,30 @@ class MarginalLikelihood:
     def place(self, term: int) -> tuple[int, int]:
         """The group of a term, and where its columns begin there."""
         return self.variances.place(term)
+
+    @property
+    def exact(self) -> bool:
+        """Whether :meth:`with_curvature` gives the Hessian itself."""
+        return self.one_factor is not None
+
+    def _at_point(self, phi: np.ndarray, reml: bool) -> AtPoint:
+        degrees = float(self._degrees(reml))
+        return self.one_factor.at(self.group_factors(phi)[0], degrees=degrees, with_fixed=reml)
+
+    def _in_closed_form(self, phi: np.ndarray, reml: bool) -> tuple[float, np.ndarray, np.ndarray]:
+        """Criterion, gradient and Hessian with one grouping factor; ``blocks.one_factor`` derives them."""
+        at = self._at_point(phi, reml)
+        if not np.isfinite(at.r2):
+            return np.inf, np.zeros(self.size), np.eye(self.size)
+        changes = np.zeros((self.size, self.one_factor.k, self.one_factor.k))
+        bend = np.zeros((self.size, self.size))
+        for t, (own, chart) in enumerate(self.variances.blocks):
+            start = self.variances.place(t)[1]
+            columns = slice(start, start + chart.k)
+            changes[own, columns, columns] = chart.slopes(phi[own])
+            bend[own, own] = chart.bend(phi[own], at.slope[columns, columns])
+        value = float(self._value(at.log_det_M, at.log_det_C, at.r2, reml))
+        return value, at.gradient(changes), at.hessian(changes) + bend
 
     def _off_boundary(self, phi: np.ndarray) -> np.ndarray:
         """φ itself, or, if a λ̃ is all but singular, a point just off the boundary."""

@@ -243,7 +243,7 @@ def run_marginal(
 
 
 def _dear(target: MarginalTarget) -> bool:
-    return target.integrated.likelihood.layout.flops > DEAR
+    return target.integrated.likelihood.flops > DEAR
 
 
 def _round_size(target: MarginalTarget) -> int:

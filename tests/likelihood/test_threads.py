@@ -162,7 +162,7 @@ def spied(call):
 
 assert threads() == {2}, threads()
 seen = set()
-for name in ("coordinates_of", "cross_product_of", "layout_of", "Factorization"):
+for name in ("coordinates_and_cross_product", "layout_of", "Factorization"):
     setattr(marginal, name, spied(getattr(marginal, name)))
 model = bmm.Model(FORMULA, school())
 model.likelihood.criterion(model.likelihood.start, reml=True)

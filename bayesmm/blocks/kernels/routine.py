@@ -44,6 +44,11 @@ _CTYPES = {
     NUMBERS: ctypes.c_void_p,
     types.void: None,
 }
+REORDERED = frozenset({"reassoc", "contract", "nsz", "arcp"})
+"""Sums may be formed in another order, so that loops over a tile use the whole width of the processor.
+
+Numbers that aren't finite keep their meaning: what is computed from one is nan.
+"""
 _lock = RLock()
 
 
@@ -54,9 +59,10 @@ class Routine(types.ExternalFunction):
     tables; that they are contiguous and of int64 or float64 isn't checked. The interpreter is free meanwhile.
     """
 
-    def __init__(self, function: FunctionType, signature: Any) -> None:
+    def __init__(self, function: FunctionType, signature: Any, fastmath: frozenset[str]) -> None:
         super().__init__(f"{function.__module__}.{function.__name__}".replace(".", "_"), signature)
         self.function = function
+        self.fastmath = fastmath
         self._compiled: Any = None
         self.__doc__ = function.__doc__
 
@@ -78,7 +84,8 @@ class Routine(types.ExternalFunction):
             for other in called(self.function):
                 _ = other.address
             self.function.__qualname__ = f"{self.function.__name__}_{self._digest}"  # the name on disk
-            compiled = numba.cfunc(self.sig, cache=True, error_model="numpy")(self.function)
+            options: dict[str, Any] = {"fastmath": set(self.fastmath)} if self.fastmath else {}
+            compiled = numba.cfunc(self.sig, cache=True, error_model="numpy", **options)(self.function)
             binding.add_symbol(self.symbol, compiled.address)
             self._compiled = compiled
 
@@ -95,9 +102,12 @@ class Routine(types.ExternalFunction):
 register_model(Routine)(models.OpaqueModel)  # as numba has it for other external functions
 
 
-def routine(signature: Any) -> Callable[[FunctionType], Routine]:
-    """Make a function a :class:`Routine` with a signature such as ``types.void(INTEGERS, NUMBERS)``."""
-    return lambda function: Routine(function, signature)
+def routine(signature: Any, *, fastmath: frozenset[str] = frozenset()) -> Callable[[FunctionType], Routine]:
+    """Make a function a :class:`Routine` with a signature such as ``types.void(INTEGERS, NUMBERS)``.
+
+    ``fastmath`` is what the compiler may assume of arithmetic: nothing, or :data:`REORDERED`.
+    """
+    return lambda function: Routine(function, signature, fastmath)
 
 
 def prepare(*routines: Routine) -> None:
@@ -156,6 +166,7 @@ def _pointer_to(kind: types.Type) -> Any:
 
 
 integers, numbers = _pointer_to(INTEGER), _pointer_to(NUMBER)
+integers_of_8, integers_of_32 = _pointer_to(types.int8), _pointer_to(types.int32)
 
 
 @intrinsic
