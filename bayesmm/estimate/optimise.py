@@ -116,7 +116,7 @@ def minimise(likelihood: MarginalLikelihood, *, reml: bool, start: np.ndarray | 
     """
     search = _Search(likelihood, reml)
     best = search.local(likelihood.start if start is None else likelihood.variances.checked(start))
-    if start is None and likelihood.layout.flops < CHEAP:
+    if start is None and likelihood.flops < CHEAP:
         for other in search.other_starts(best.phi):
             found = search.local(other)
             if found.criterion < best.criterion - 1e-6:
@@ -266,7 +266,7 @@ class _Search:
         That is near a singular λ with a tiny pivot, where the two differ.
         """
         free = self.free(phi)
-        if not free.any() or self._likelihood.layout.flops > DEAR:
+        if not free.any() or self._likelihood.flops > DEAR:
             return phi
         gradient = self(phi)[1][free]
         scale = np.sqrt(self._likelihood.cross.n) / self.natural[free]
@@ -295,9 +295,9 @@ class _Search:
             outside = (trial <= self.lower) | (trial >= self.upper)
             if promised <= NOTHING or outside[free].any():
                 break
-            gradient = self(trial)[1][free]
+            value, gradient = self(trial)[0], self(trial)[1][free]
             step = np.linalg.solve(hessian, -gradient)
-            if not -(gradient @ step) < promised:
+            if not (np.isfinite(value) and -(gradient @ step) < promised):
                 break
             phi, promised = trial, -(gradient @ step)
         return phi
@@ -318,7 +318,9 @@ class _Search:
         leave the parameter space.
         """
         at = np.flatnonzero(self.free(phi) if free is None else free)
-        central = self._likelihood.layout.flops < DEAR
+        if self._likelihood.exact:
+            return self._likelihood.with_curvature(phi, reml=self._reml)[2][np.ix_(at, at)]
+        central = self._likelihood.flops < DEAR
         here = np.zeros(len(at)) if central else self(phi)[1][at]
         rows = []
         for i in at:

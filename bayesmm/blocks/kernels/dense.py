@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import binding
 from numba.core import types
@@ -90,17 +89,11 @@ def invert(m: int, size: int, L: Any) -> None:
     for i in range(size, m):
         for j in range(i + 1):
             L[i * m + j] = 0.0
-    _mirror(m, L)
-
-
-@numba.njit(error_model="numpy")
-def _mirror(m: int, lower: Any) -> None:
-    """Copy a lower triangle to the upper one, tile by tile."""
-    for i0 in range(0, m, TILE):
+    for i0 in range(0, m, TILE):  # the upper triangle, tile by tile
         for j0 in range(0, i0 + 1, TILE):
-            for i in range(i0, min(i0 + TILE, m)):
-                for j in range(j0, min(j0 + TILE, i)):
-                    lower[j * m + i] = lower[i * m + j]
+            for i in range(i0, i0 + TILE if i0 + TILE < m else m):
+                for j in range(j0, j0 + TILE if j0 + TILE < i else i):
+                    L[j * m + i] = L[i * m + j]
 
 
 @routine(types.void(INTEGER, NUMBERS, NUMBERS))
