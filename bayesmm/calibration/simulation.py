@@ -26,9 +26,9 @@ from bayesmm.posterior import Posterior, sample
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.predictions import draw_predictions
 from bayesmm.posterior.prior_draws import draw_prior
-from bayesmm.posterior.progress import Progress
-from bayesmm.posterior.seed import seed_of, streams
 from bayesmm.predict import check_size, rows_of_design
+from bayesmm.sampling.progress import Progress
+from bayesmm.sampling.seed import seed_of, streams
 
 CHAINS = 2
 THIN = 5

@@ -3,9 +3,7 @@
 from bayesmm.posterior.certificate import Certificate, certify
 from bayesmm.posterior.data_tree import build_tree
 from bayesmm.posterior.posterior import Posterior
-from bayesmm.posterior.pymc_marginal import integrated_logp, to_pymc_marginal
-from bayesmm.posterior.pymc_model import to_pymc
-from bayesmm.posterior.recovery import recover
+from bayesmm.posterior.pymc import integrated_logp, recover, to_pymc, to_pymc_marginal
 from bayesmm.posterior.sample import sample
 
 __all__ = [

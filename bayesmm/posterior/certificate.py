@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmm.posterior.effects import CHECKED, spread
-from bayesmm.posterior.mixing import mixing_of, rhat_of
+from bayesmm.sampling.mixing import mixing_of, rhat_of
 from bayesmm.sheet import Sheet
 
 if TYPE_CHECKING:

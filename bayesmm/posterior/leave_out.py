@@ -34,10 +34,10 @@ from bayesmm.model import MixedModel
 from bayesmm.posterior.coefficients import SampledCoefficients
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.log_likelihood import check_size, log_likelihood
-from bayesmm.posterior.mixing import ess_mean_of
-from bayesmm.posterior.progress import Progress
-from bayesmm.posterior.psis import Smoothed, smooth
 from bayesmm.posterior.scales import normal_prior, not_normal
+from bayesmm.sampling.mixing import ess_mean_of
+from bayesmm.sampling.progress import Progress
+from bayesmm.sampling.psis import Smoothed, smooth
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -2,7 +2,7 @@
 
 For a Gaussian response and normal priors on β the posterior factors as p(ψ | y) p(b, β | ψ, y). The first has
 2 to some 12 dimensions and is sampled by independence Metropolis–Hastings from fitted proposals
-(:mod:`bayesmm.posterior.importance`, :mod:`bayesmm.posterior.surrogate`); the second is normal, and one draw
+(:mod:`bayesmm.sampling.importance`, :mod:`bayesmm.sampling.surrogate`); the second is normal, and one draw
 of it comes with each proposal from the factorization that evaluated it. A rejected proposal's draw of (b, β)
 is rejected with it, which is Metropolis–Hastings on the joint space, since its conditional is drawn from
 exactly.
@@ -19,7 +19,9 @@ import numpy as np
 
 from bayesmm.posterior.certificate import weights_are_even
 from bayesmm.posterior.effects import Sink
-from bayesmm.posterior.importance import (
+from bayesmm.posterior.scales import ScaleParameters
+from bayesmm.posterior.target import MarginalTarget
+from bayesmm.sampling.importance import (
     Evaluated,
     Metropolis,
     Proposal,
@@ -32,10 +34,8 @@ from bayesmm.posterior.importance import (
     pareto_k,
     refit,
 )
-from bayesmm.posterior.progress import Progress
-from bayesmm.posterior.scales import ScaleParameters
-from bayesmm.posterior.surrogate import Surrogate, fit_surrogate
-from bayesmm.posterior.target import MarginalTarget
+from bayesmm.sampling.progress import Progress
+from bayesmm.sampling.surrogate import Surrogate, fit_surrogate
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from bayesmm.posterior.effects import Sink
-from bayesmm.posterior.importance import find_modes
 from bayesmm.posterior.marginal import CHUNK, named_draws
-from bayesmm.posterior.nuts import STATS, Draws, stacked, wait
 from bayesmm.posterior.target import MarginalTarget
+from bayesmm.sampling.importance import find_modes
+from bayesmm.sampling.nuts import STATS, Draws, stacked, wait
 
 
 class NotFinite(ArithmeticError):

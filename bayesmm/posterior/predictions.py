@@ -15,7 +15,6 @@ from bayesmm.design.naming import MEAN, OBS, SAMPLE_DIMS, name_parameters, poste
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import with_groups
 from bayesmm.posterior.draw_arrays import DrawArrays
-from bayesmm.posterior.seed import seed_of, streams
 from bayesmm.predict import (
     KINDS,
     add_noise,
@@ -28,6 +27,7 @@ from bayesmm.predict import (
     rows_of_design,
     rows_to_predict,
 )
+from bayesmm.sampling.seed import seed_of, streams
 
 if TYPE_CHECKING:
     import xarray as xr

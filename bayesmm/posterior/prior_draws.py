@@ -19,10 +19,10 @@ from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import tree_attributes, with_groups
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.predictions import draw_predictions
-from bayesmm.posterior.seed import seed_of, streams
 from bayesmm.predict import check_size, draw_effects, rows_of_design
 from bayesmm.predict.linear import LARGEST
 from bayesmm.priors import Prior
+from bayesmm.sampling.seed import seed_of, streams
 
 if TYPE_CHECKING:
     import xarray as xr

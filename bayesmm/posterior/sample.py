@@ -18,11 +18,12 @@ from bayesmm.posterior.data_tree import build_tree
 from bayesmm.posterior.effects import KeptEffects, Sink, SummarisedEffects
 from bayesmm.posterior.marginal import MarginalDraws, run_marginal
 from bayesmm.posterior.marginal_nuts import run_marginal_nuts
-from bayesmm.posterior.nuts import Draws, run_nuts
 from bayesmm.posterior.posterior import Posterior
+from bayesmm.posterior.pymc.nuts import run_nuts
 from bayesmm.posterior.scales import not_normal
-from bayesmm.posterior.seed import seed_of
 from bayesmm.posterior.target import MarginalTarget
+from bayesmm.sampling.nuts import Draws
+from bayesmm.sampling.seed import seed_of
 
 METHODS = ("auto", "marginal", "marginal-nuts", "nuts")
 MOST_PARAMETERS = 12

@@ -12,11 +12,11 @@ from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior import sample
 from bayesmm.posterior.effects import KeptEffects
-from bayesmm.posterior.importance import Metropolis, Proposal, log_mean_weight, pareto_k
 from bayesmm.posterior.marginal import run_marginal
 from bayesmm.posterior.scales import ScaleParameters, normal_prior
 from bayesmm.posterior.target import MarginalTarget
 from bayesmm.priors import Prior
+from bayesmm.sampling.importance import Metropolis, Proposal, log_mean_weight, pareto_k
 from tests.posterior.conftest import model_of
 
 MODELS = [

@@ -22,7 +22,7 @@ from bayesmm.errors import ModelError
 from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
 from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior, integrated_logp, recover, sample, to_pymc_marginal
-from bayesmm.posterior.marginal_op import MarginalLogLikelihood, log_likelihood
+from bayesmm.posterior.pymc.marginal_op import MarginalLogLikelihood, log_likelihood
 from bayesmm.posterior.scales import normal_prior
 from bayesmm.posterior.target import MarginalTarget
 from bayesmm.priors import Prior
@@ -431,7 +431,7 @@ def test_columns_that_share_an_sd_must_have_one():
 
 
 def test_draws_that_do_not_fit_into_memory_are_refused(machines_trace: xr.DataTree, monkeypatch):
-    import bayesmm.posterior.recovery as recovery
+    import bayesmm.posterior.pymc.recovery as recovery
 
     monkeypatch.setattr(recovery, "LARGEST", 1e3)
     with pytest.raises(ModelError, match="random effects take"):

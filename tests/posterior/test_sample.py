@@ -8,8 +8,8 @@ from bayesmm.design.naming import name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
 from bayesmm.posterior import sample
-from bayesmm.posterior.nuts import STATS
 from bayesmm.priors import Prior
+from bayesmm.sampling.nuts import STATS
 from tests.posterior.conftest import model_of
 
 

@@ -9,7 +9,7 @@ from arviz_stats.base import array_stats
 from scipy.signal import lfilter
 
 from bayesmm.posterior import certify
-from bayesmm.posterior.mixing import mixing_of
+from bayesmm.sampling.mixing import mixing_of
 
 
 def autoregressive(rho: float, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

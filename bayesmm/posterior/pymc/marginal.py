@@ -2,8 +2,8 @@
 
     y ~ p(y | sds, correlations, σ) = ∫∫ N(y; offset + Xβ + Zb, σ²W⁻¹) N(b; 0, G) N(β; m₀, P₀⁻¹) db dβ,
 
-exact, as one operation (:mod:`bayesmm.posterior.marginal_op`). Two to some thirty parameters are left, and no
-funnel between b and its scale, so that NUTS takes few and long steps. b and β are drawn afterwards by
+exact, as one operation (:mod:`bayesmm.posterior.pymc.marginal_op`). Two to some thirty parameters are left,
+and no funnel between b and its scale, so that NUTS takes few and long steps. b and β are drawn afterwards by
 :func:`bayesmm.posterior.recover`.
 
 From the user's sds and correlations to the whitened relative factor (:mod:`bayesmm.likelihood.coordinates`):
@@ -21,7 +21,7 @@ from bayesmm.design.naming import OBS, SIGMA, Names, TermNames, name_parameters
 from bayesmm.errors import ModelError, near_matches
 from bayesmm.likelihood import IntegratedLikelihood
 from bayesmm.model import MixedModel
-from bayesmm.posterior.pymc_scales import correlation_rows, free_variable, standard_deviations
+from bayesmm.posterior.pymc.scales import correlation_rows, free_variable, standard_deviations
 from bayesmm.posterior.scales import normal_prior, not_normal
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _integrated(model: MixedModel) -> IntegratedLikelihood:
 
 
 def _log_likelihood(integrated: IntegratedLikelihood, phi: Any, log_sigma: Any) -> Any:
-    from bayesmm.posterior.marginal_op import log_likelihood
+    from bayesmm.posterior.pymc.marginal_op import log_likelihood
 
     return log_likelihood(integrated, phi, log_sigma)
 

@@ -1,6 +1,6 @@
 """A closer proposal: a polynomial fitted to log p, drawn from exactly by rejection under the t mixture.
 
-With t the fitted mixture of :class:`~bayesmm.posterior.importance.Proposal` and g a polynomial in whitened
+With t the fitted mixture of :class:`~bayesmm.sampling.importance.Proposal` and g a polynomial in whitened
 parameters, fitted by weighted least squares to log p at the points that were evaluated anyway,
 
     h(ψ) = min(exp g(ψ), M t(ψ)) + c t(ψ)
@@ -19,7 +19,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from bayesmm.posterior.importance import (
+from bayesmm.sampling.importance import (
     Evaluated,
     Proposal,
     effective_share,

@@ -7,7 +7,7 @@ Three choices keep it exact and quick:
 - X is centred inside (where it has an intercept), which takes the correlation out of intercept and slopes;
   ``Intercept`` is a deterministic of the centred intercept, un-centred in prior and posterior alike.
 - L, the Cholesky factor of a bar's correlation matrix, is written down from its canonical partial
-  correlations (:mod:`bayesmm.posterior.pymc_scales`).
+  correlations (:mod:`bayesmm.posterior.pymc.scales`).
 - Zb is a gather, b[codes] · Xi, and X, codes and y are shared variables: neither a dense Z nor constants that
   a compiler would have to swallow.
 
@@ -33,7 +33,7 @@ from bayesmm.design.naming import (
     posterior_name,
 )
 from bayesmm.model import MixedModel
-from bayesmm.posterior.pymc_scales import correlation_rows, free_variable, standard_deviations
+from bayesmm.posterior.pymc.scales import correlation_rows, free_variable, standard_deviations
 from bayesmm.priors import Prior
 
 if TYPE_CHECKING:

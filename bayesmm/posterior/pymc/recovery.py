@@ -1,7 +1,7 @@
 """``recover``: β and b drawn exactly, where standard deviations, correlations and σ were sampled alone.
 
 Given y and the variance parameters, β and b are jointly normal, and don't depend on where the variance
-parameters came from: from :func:`bayesmm.posterior.pymc_marginal.to_pymc_marginal`, with whatever priors and
+parameters came from: from :func:`bayesmm.posterior.pymc.marginal.to_pymc_marginal`, with whatever priors and
 terms a user put in, or from a model of the user's own. One exact draw of (b, β) at each draw makes the
 posterior whole.
 """
@@ -20,10 +20,10 @@ from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import build_tree
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.posterior.effects import named_effects
-from bayesmm.posterior.nuts import STATS
 from bayesmm.posterior.posterior import Posterior
 from bayesmm.posterior.scales import normal_prior, not_normal
-from bayesmm.posterior.seed import seed_of
+from bayesmm.sampling.nuts import STATS
+from bayesmm.sampling.seed import seed_of
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,7 +8,7 @@ from arviz_stats.base import array_stats
 
 from bayesmm.posterior import Posterior, sample
 from bayesmm.posterior.leave_out import _worth_of_a_draw
-from bayesmm.posterior.psis import smooth
+from bayesmm.sampling.psis import smooth
 from tests.posterior.conftest import model_of
 
 

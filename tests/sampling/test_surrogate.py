@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 from bayesmm.posterior import sample
-from bayesmm.posterior.importance import (
+from bayesmm.sampling.importance import (
     Evaluated,
     Metropolis,
     Proposal,
@@ -15,7 +15,7 @@ from bayesmm.posterior.importance import (
     find_modes,
     pareto_k,
 )
-from bayesmm.posterior.surrogate import fit_surrogate
+from bayesmm.sampling.surrogate import fit_surrogate
 from tests.posterior.conftest import model_of
 
 

@@ -12,53 +12,15 @@ disk; half of the rest is numba typing nutpie's own wrapper), 2 s again in one p
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from bayesmm.design.naming import name_parameters
-from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
-from bayesmm.posterior.pymc_model import to_pymc
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-STATS = {
-    "diverging": "diverging",
-    "energy": "energy",
-    "logp": "lp",
-    "depth": "tree_depth",
-    "maxdepth_reached": "reached_max_treedepth",
-    "n_steps": "n_steps",
-    "step_size": "step_size",
-    "mean_tree_accept": "acceptance_rate",
-}
-"""nutpie's names for what it records → ArviZ's."""
-
-
-@dataclass(frozen=True, eq=False)
-class Draws:
-    """What a sampler hands over.
-
-    Attributes
-    ----------
-    values
-        Variable → (chains, draws, …).
-    stats
-        ArviZ's name → (chains, draws).
-    seconds
-        Time by stage.
-    groups
-        More groups for the DataTree.
-    """
-
-    values: dict[str, np.ndarray]
-    stats: dict[str, np.ndarray]
-    seconds: dict[str, float]
-    groups: dict[str, xr.Dataset] = field(default_factory=dict)
+from bayesmm.posterior.pymc.model import to_pymc
+from bayesmm.sampling.nuts import STATS, Draws, stacked, wait
 
 
 def run_nuts(
@@ -111,27 +73,6 @@ def run_nuts(
     )
 
 
-def wait(sampler: Any, hint: str) -> tuple[Any, Any]:
-    """The draws and the statistics of a running sampler, as Arrow batches by chain.
-
-    Raises
-    ------
-    ModelError
-        If no chain finds a point to start from.
-    """
-    try:
-        return sampler.wait().get_arrow_trace()
-    except RuntimeError as error:
-        raise ModelError(
-            f"the sampler could not start ({str(error).splitlines()[0]})",
-            expected="a finite log density and gradient near the prior's centre",
-            advice=f"look at the scale of the data and of your own priors; {hint}",
-        ) from error
-    except BaseException:  # Ctrl-C too: the chains run in threads of their own
-        sampler.cancel()
-        raise
-
-
 def _compile(hierarchical: Any) -> Any:
     """Compile without fast-math, with which the order of sums, and so every chain, depends on the cache."""
     import nutpie
@@ -140,17 +81,3 @@ def _compile(hierarchical: Any) -> Any:
     with pytensor.config.change_flags(numba__fastmath=False):
         compiled = nutpie.compile_pymc_model(hierarchical, backend="numba")
     return replace(compiled, dims=None)
-
-
-def stacked(
-    batches: Sequence[Any], name: str, shape: tuple[int, ...], kept: Sequence[np.ndarray]
-) -> np.ndarray:
-    """A column of each chain's Arrow batch, the kept rows only: (chains, draws, *shape)."""
-    import pyarrow
-
-    chains = []
-    for batch, rows in zip(batches, kept, strict=True):
-        column = pyarrow.array(batch.column(name))
-        numbers = (column.flatten() if shape else column).to_numpy(zero_copy_only=False)
-        chains.append(numbers.reshape(-1, *shape)[rows])
-    return np.stack(chains)
