@@ -1,6 +1,6 @@
 """One blocked factorization of K = Λ'[Z X y]'[Z X y]Λ + I: no statistics, no names, no formulas."""
 
-from bayesmm.blocks.cross_product import CrossProduct, Group, Pair, Rows
+from bayesmm.blocks.cross_product import CrossProduct, Group, Pair, Whitened
 from bayesmm.blocks.describe import check_memory, describe_blocks
 from bayesmm.blocks.factorization import Factorization
 from bayesmm.blocks.layout import Layout, layout_of
@@ -11,7 +11,7 @@ __all__ = [
     "Group",
     "Layout",
     "Pair",
-    "Rows",
+    "Whitened",
     "check_memory",
     "describe_blocks",
     "layout_of",

@@ -22,8 +22,8 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """The transformed rows: ``XY`` (n, p + 1) holds [X̃ ỹ]; ``Xi[t]`` (n, k) each term's X̃i."""
+class Whitened:
+    """The whitened rows: ``XY`` (n, p + 1) holds [X̃ ỹ]; ``Xi[t]`` (n, k) each term's X̃i."""
 
     XY: np.ndarray
     Xi: tuple[np.ndarray, ...]
@@ -80,7 +80,7 @@ class CrossProduct:
         )
 
 
-def cross_product(groups: tuple[Group, ...], codes: Sequence[np.ndarray], rows: Rows) -> CrossProduct:
+def cross_product(groups: tuple[Group, ...], codes: Sequence[np.ndarray], rows: Whitened) -> CrossProduct:
     """The cross-product of transformed rows.
 
     Cost: one pass over the rows for each group and for each pair of groups; for a pair, a sort of its

@@ -17,14 +17,17 @@ What the change costs the criteria: −2 log-likelihoods of y are those of ỹ p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from bayesmm.blocks.cross_product import CrossProduct, Group, Rows, cross_product
+from bayesmm.blocks.cross_product import CrossProduct, Group, Whitened, cross_product
+from bayesmm.covariance import Covariance
 from bayesmm.design.design import Design
 from bayesmm.design.rank import orthonormalizer
+from bayesmm.design.rows import Rows
 from bayesmm.errors import DataError
 
 
@@ -78,16 +81,32 @@ class Coordinates:
 
 
 def coordinates_of(design: Design) -> Coordinates:
-    """Choose the coordinates from the whole of a design's data.
+    """The coordinates of a design with the weights that it was given; see :func:`choose_coordinates`."""
+    return choose_coordinates(design.rows, [term.covariance for term in design.terms], design.weights)
+
+
+def choose_coordinates(
+    rows: Rows, structures: Sequence[Covariance], weights: np.ndarray | None
+) -> Coordinates:
+    """Choose the coordinates from all of the rows.
+
+    Parameters
+    ----------
+    rows
+        The rows of a fit.
+    structures
+        The covariance structure of each term.
+    weights
+        (n,) w, by whose root the rows count; None for all alike.
 
     Raises
     ------
     DataError
         If X explains the response exactly, so that nothing is left to model.
     """
-    root = None if design.weights is None else np.sqrt(design.weights)
-    y = design.y if design.offset is None else design.y - design.offset
-    X = design.X
+    root = None if weights is None else np.sqrt(weights)
+    y = rows.y if rows.offset is None else rows.y - rows.offset
+    X = rows.X
     if root is not None:
         y, X = root * y, root[:, None] * X
     n, p = X.shape
@@ -101,10 +120,10 @@ def coordinates_of(design: Design) -> Coordinates:
     scale = float(np.sqrt(residual @ residual / (n - p)))
     check_left(scale, float(np.sqrt(np.mean(y * y))))
     bases = []
-    for term in design.terms:
+    for term, structure in zip(rows.terms, structures, strict=True):
         weighted = term.Xi if root is None else root[:, None] * term.Xi
-        bases.append(term.covariance.basis(weighted.T @ weighted / n))
-    log_weights = 0.0 if design.weights is None else float(np.sum(np.log(design.weights)))
+        bases.append(structure.basis(weighted.T @ weighted / n))
+    log_weights = 0.0 if weights is None else float(np.sum(np.log(weights)))
     return Coordinates(R, gamma, scale, tuple(bases), n, log_weights)
 
 
@@ -124,25 +143,39 @@ def check_left(scale: float, size: float) -> None:
         )
 
 
-def transformed_rows(design: Design, coordinates: Coordinates, rows: slice = slice(None)) -> Rows:
-    """[X̃ ỹ] and X̃i of some rows of the design; chunks of rows go through the same coordinates."""
-    X = design.X[rows]
-    y = design.y[rows] - X @ coordinates.gamma
-    if design.offset is not None:
-        y = y - design.offset[rows]
+def whitened(
+    rows: Rows, coordinates: Coordinates, weights: np.ndarray | None, at: slice | np.ndarray = slice(None)
+) -> Whitened:
+    """[X̃ ỹ] and X̃i of some rows; chunks of rows go through the same coordinates.
+
+    Parameters
+    ----------
+    rows
+        The rows of a fit.
+    coordinates
+        Of all of them.
+    weights
+        (n,) w, by whose root the rows are multiplied; None for none.
+    at
+        Which rows.
+    """
+    X = rows.X[at]
+    y = rows.y[at] - X @ coordinates.gamma
+    if rows.offset is not None:
+        y = y - rows.offset[at]
     XY = np.empty((len(y), coordinates.p + 1))
     if coordinates.p:
         XY[:, :-1] = X @ solve_triangular(coordinates.R, np.eye(coordinates.p))
     XY[:, -1] = y / coordinates.scale
     Xi = [
-        term.Xi[rows] @ solve_triangular(basis, np.eye(term.k), lower=True)
-        for term, basis in zip(design.terms, coordinates.bases, strict=True)
+        term.Xi[at] @ solve_triangular(basis, np.eye(len(basis)), lower=True)
+        for term, basis in zip(rows.terms, coordinates.bases, strict=True)
     ]
-    if design.weights is not None:
-        root = np.sqrt(design.weights[rows])[:, None]
+    if weights is not None:
+        root = np.sqrt(weights[at])[:, None]
         XY *= root
         Xi = [root * columns for columns in Xi]
-    return Rows(XY, tuple(np.ascontiguousarray(columns) for columns in Xi))
+    return Whitened(XY, tuple(np.ascontiguousarray(columns) for columns in Xi))
 
 
 def groups_of(design: Design) -> tuple[Group, ...]:
@@ -163,4 +196,4 @@ def cross_product_of(design: Design, coordinates: Coordinates, rows: slice = sli
     """The cross-product of (some rows of) a design, in the given coordinates."""
     groups = groups_of(design)
     codes = [design.terms[group.terms[0]].factor.codes[rows] for group in groups]
-    return cross_product(groups, codes, transformed_rows(design, coordinates, rows))
+    return cross_product(groups, codes, whitened(design.rows, coordinates, design.weights, rows))

@@ -18,7 +18,7 @@ import numpy as np
 
 from bayesmm.blocks.layout import Layout
 from bayesmm.design.design import Design
-from bayesmm.likelihood.coordinates import Coordinates, transformed_rows
+from bayesmm.likelihood.coordinates import Coordinates, whitened
 
 
 class Cells(NamedTuple):
@@ -95,7 +95,7 @@ class _TouchedRows:
 
     @classmethod
     def of(cls, design: Design, coordinates: Coordinates, layout: Layout) -> _TouchedRows:
-        transformed = transformed_rows(design, coordinates)
+        transformed = whitened(design.rows, coordinates, design.weights)
         groups = layout.cross.groups
         codes = [design.terms[group.terms[0]].factor.codes for group in groups]
         blocks = [transformed.Xi[t] for g in (*layout.chain, *layout.tail) for t in groups[g].terms]
