@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesmm.design import Design
-from bayesmm.estimate.optimise import Optimum
+from bayesmm.likelihood import Profiled, Solution
 from bayesmm.likelihood.exact_fit import CAUSE, REMEDY, VANISHED
+from bayesmm.search import Optimum
 from bayesmm.sheet import Sheet
 
 DECREASE = 1e-6
@@ -92,23 +92,21 @@ class Certificate:
         return (*self.singular_directions, *self.advice)
 
 
-def certify(
-    optimum: Optimum,
-    design: Design,
-    factors: tuple[np.ndarray, ...],
-    factors_external: tuple[np.ndarray, ...],
-) -> Certificate:
+def certify(objective: Profiled, optimum: Optimum, solution: Solution) -> Certificate:
     """Judge an optimum.
 
     Parameters
     ----------
+    objective
+        What was minimised.
     optimum
         Where the search ended.
-    design
-        For the names.
-    factors, factors_external
-        λ (k, k) of each term in internal coordinates, for sizes, and in the user's, for the directions.
+    solution
+        What the model is there.
     """
+    likelihood = objective.likelihood
+    design, factors = likelihood.design, likelihood.factors(optimum.phi)
+    relative_sigma = solution.sigma / likelihood.coordinates.scale
     eigenvalues = np.linalg.eigvalsh(optimum.hessian) if optimum.hessian.size else np.zeros(0)
     decrease = optimum.expected_decrease
     n = design.n
@@ -118,7 +116,7 @@ def certify(
     distance = smallest if smallest > SINGULAR else 0.0
     directions = tuple(
         text
-        for term, lam, user in zip(design.terms, factors, factors_external, strict=True)
+        for term, lam, user in zip(design.terms, factors, solution.factors, strict=True)
         for text in singular_directions(term.label, term.columns, lam, user)
     )
     flat = len(eigenvalues) > 0 and eigenvalues[0] < 1e-7 * max(1.0, eigenvalues[-1])
@@ -126,10 +124,10 @@ def certify(
     if optimum.saddle:
         verdict = "Not converged: the search ended at a saddle point."
         advice.append("Try a simpler random-effects structure, and report this data set to us.")
-    elif optimum.relative_sigma < VANISHED:
+    elif relative_sigma < VANISHED:
         verdict = (
             "No estimate: the residual sd went to zero, and with it the digits of everything else "
-            f"(it is {optimum.relative_sigma:.1e} of the sd that the fixed effects leave)."
+            f"(it is {relative_sigma:.1e} of the sd that the fixed effects leave)."
         )
         advice.append(f"{CAUSE[0].upper()}{CAUSE[1:]}; {REMEDY}.")
     elif decrease > DECREASE:
@@ -144,7 +142,7 @@ def certify(
     else:
         verdict = "Converged to a minimum inside the parameter space."
     return Certificate(
-        ok=not optimum.saddle and optimum.relative_sigma >= VANISHED and decrease <= DECREASE,
+        ok=not optimum.saddle and relative_sigma >= VANISHED and decrease <= DECREASE,
         verdict=verdict,
         advice=tuple(advice),
         expected_decrease=decrease,

@@ -1,10 +1,7 @@
 """The criterion with one variance parameter held at a value and everything else free.
 
-With σ not profiled out, ω = σ² and m = n (ML) or n − p (REML),
-
-    D(φ, ω) = log|M| + m log(2πω) + r²/ω  [+ log|C| for REML],    ∂D/∂log ω = m − r²/ω,
-
-and the free parameters x are mapped to (φ, log ω) so that the constraint holds at every x:
+σ isn't profiled out: with ω = σ² the free parameters x are mapped to (φ, log ω) so that the constraint holds
+at every x:
 
 - *σ held at s*: x = φ.
 - *a standard deviation held at s*: the term's columns are put in an order in which its own comes first, so
@@ -19,14 +16,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from bayesmm.design import Design
 from bayesmm.errors import ModelError
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, Profiled
 from bayesmm.results.parameters import ScalarParameter
 
 
@@ -36,16 +32,13 @@ class Constrained(ABC):
 
     Attributes
     ----------
-    likelihood
-        Of the model with the parameter's columns first in their term.
-    reml
-        Which criterion.
+    objective
+        The criterion of the model with the parameter's columns first in their term.
     phi, log_omega
         The optimum: (d,) and log σ̂² in units of the coordinates' scale.
     """
 
-    likelihood: MarginalLikelihood
-    reml: bool
+    objective: Profiled
     phi: np.ndarray
     log_omega: float
     bounds: ClassVar[tuple[float, float]] = (0.0, np.inf)
@@ -72,6 +65,16 @@ class Constrained(ABC):
 
     @property
     @abstractmethod
+    def lower(self) -> np.ndarray:
+        """(len(x),) all lower bounds, zeros among them."""
+
+    @property
+    @abstractmethod
+    def upper(self) -> np.ndarray:
+        """(len(x),) upper bounds."""
+
+    @property
+    @abstractmethod
     def units(self) -> np.ndarray:
         """(len(x),) the natural scales of x."""
 
@@ -82,28 +85,18 @@ class Constrained(ABC):
     def deviance(self, x: np.ndarray, value: float) -> tuple[float, np.ndarray]:
         """D and its gradient in x; +∞ where it can't be evaluated."""
         phi, log_omega, jacobian = self.place(x, value)
-        with np.errstate(over="ignore"):
-            omega = float(np.exp(log_omega))
-        f = self.likelihood.factorization(phi) if 1e-200 < omega < 1e200 else None
-        if f is None or not f.positive_definite:
-            return np.inf, np.zeros(len(x))
-        by_group = f.gradient(1.0 / omega, with_fixed=self.reml)
-        gradient = np.append(self.likelihood.variances.pull_back(phi, by_group), self._degrees - f.r2 / omega)
-        deviance = f.log_det_M + self._degrees * (np.log(2.0 * np.pi) + log_omega) + f.r2 / omega
-        if self.reml:
-            deviance += f.log_det_C
-        return deviance + self._constant, jacobian.T @ gradient
+        deviance, gradient = self.objective.deviance(phi, log_omega)
+        return deviance, jacobian.T @ gradient
 
     @property
-    def _degrees(self) -> int:
-        return self.likelihood.cross.n - (self.likelihood.cross.p if self.reml else 0)
+    def likelihood(self) -> MarginalLikelihood:
+        """Of the model with the parameter's columns first in their term."""
+        return self.objective.likelihood
 
-    @cached_property
-    def _constant(self) -> float:
-        """What the coordinates add to D."""
-        coordinates = self.likelihood.coordinates
-        value = 2.0 * self._degrees * np.log(coordinates.scale) - coordinates.sum_log_weights
-        return float(value + 2.0 * coordinates.log_det_R if self.reml else value)
+    @property
+    def cost(self) -> float:
+        """Multiplications of one value."""
+        return self.objective.cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +113,19 @@ class FixedSigma(Constrained):
 
     @property
     def unit(self) -> float:
-        return self.value / float(np.sqrt(2.0 * self._degrees))
+        return self.value / float(np.sqrt(2.0 * self.objective.degrees))
 
     @property
     def bounded(self) -> np.ndarray:
         return self.likelihood.nonnegative
+
+    @property
+    def lower(self) -> np.ndarray:
+        return self.likelihood.variances.lower
+
+    @property
+    def upper(self) -> np.ndarray:
+        return self.likelihood.variances.upper
 
     @property
     def units(self) -> np.ndarray:
@@ -162,6 +163,14 @@ class FixedSd(Constrained):
     @property
     def bounded(self) -> np.ndarray:
         return np.append(np.delete(self.likelihood.nonnegative, self.at), False)
+
+    @property
+    def lower(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.variances.lower, self.at), -np.inf)
+
+    @property
+    def upper(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.variances.upper, self.at), np.inf)
 
     @property
     def units(self) -> np.ndarray:
@@ -218,6 +227,14 @@ class FixedCorrelation(Constrained):
         return np.append(np.delete(self.likelihood.nonnegative, self.at[1]), False)
 
     @property
+    def lower(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.variances.lower, self.at[1]), -np.inf)
+
+    @property
+    def upper(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.variances.upper, self.at[1]), np.inf)
+
+    @property
     def units(self) -> np.ndarray:
         return np.append(np.delete(self.likelihood.natural, self.at[1]), 1.0)
 
@@ -234,7 +251,7 @@ class FixedCorrelation(Constrained):
 
 
 def constrained(
-    likelihood: MarginalLikelihood, phi: np.ndarray, sigma: float, parameter: ScalarParameter, *, reml: bool
+    objective: Profiled, phi: np.ndarray, sigma: float, parameter: ScalarParameter
 ) -> Constrained:
     """The criterion along a variance parameter, from the optimum (φ̂, σ̂) of a model.
 
@@ -245,16 +262,17 @@ def constrained(
     ModelError
         If it is a correlation that is undefined at the optimum.
     """
+    likelihood = objective.likelihood
     log_omega = 2.0 * np.log(sigma / likelihood.coordinates.scale)
     if parameter.term is None:
-        return FixedSigma(likelihood, reml, phi, log_omega)
+        return FixedSigma(objective, phi, log_omega)
     t = parameter.term
     structure = likelihood.design.terms[t].covariance
     if not structure.correlated:
         places = [[row for row, _ in cells] for cells in likelihood.variances.charts[t].places]
         at = next(i for i, rows in enumerate(places) if parameter.columns[0] in rows)
         size = float(likelihood.coordinates.bases[t][places[at][0], places[at][0]])
-        return FixedSd(likelihood, reml, phi, log_omega, likelihood.variances.slices[t].start + at, size)
+        return FixedSd(objective, phi, log_omega, likelihood.variances.slices[t].start + at, size)
     lengths = np.linalg.norm(likelihood.external_factors(phi)[t], axis=1)
     if parameter.kind == "corr" and not lengths[list(parameter.columns)].all():
         raise ModelError(
@@ -265,23 +283,23 @@ def constrained(
     k = structure.k
     order = [*parameter.columns, *(i for i in range(k) if i not in parameter.columns)]
     if order != list(range(k)):
-        likelihood, phi = _reordered(likelihood, phi, t, order)
+        objective, phi = _reordered(objective, phi, t, order)
+        likelihood = objective.likelihood
     basis, start = likelihood.coordinates.bases[t], likelihood.variances.slices[t].start
     if parameter.kind == "sd":
-        return FixedSd(likelihood, reml, phi, log_omega, start, float(basis[0, 0]))
-    return FixedCorrelation(likelihood, reml, phi, log_omega, (start, start + 1, start + k), basis)
+        return FixedSd(objective, phi, log_omega, start, float(basis[0, 0]))
+    return FixedCorrelation(objective, phi, log_omega, (start, start + 1, start + k), basis)
 
 
-def _reordered(
-    likelihood: MarginalLikelihood, phi: np.ndarray, t: int, order: list[int]
-) -> tuple[MarginalLikelihood, np.ndarray]:
+def _reordered(objective: Profiled, phi: np.ndarray, t: int, order: list[int]) -> tuple[Profiled, np.ndarray]:
     """The same model with the columns of one term in another order, and the same point there."""
+    likelihood = objective.likelihood
     factors = list(likelihood.external_factors(phi))
     # λ with its rows in the new order is no longer triangular; PλQ is, for the Q of a QR of (Pλ)'
     R = np.linalg.qr(factors[t][order].T, mode="r")
     factors[t] = R.T * np.where(np.diag(R) < 0, -1.0, 1.0)
     again = MarginalLikelihood(_with_columns(likelihood.design, t, order))
-    return again, again.internal_many([lam[None] for lam in factors])[0]
+    return Profiled(again, reml=objective.reml), again.internal_many([lam[None] for lam in factors])[0]
 
 
 def _with_columns(design: Design, t: int, order: list[int]) -> Design:

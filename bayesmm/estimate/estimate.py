@@ -14,15 +14,15 @@ import pandas as pd
 from bayesmm.checks import check_prob
 from bayesmm.design.entrance import frame_of_kind, kind_of
 from bayesmm.estimate.certificate import Certificate
-from bayesmm.estimate.optimise import Optimum
 from bayesmm.estimate.predictions import check_options, prediction_table
-from bayesmm.estimate.profile import Profile, profile
+from bayesmm.estimate.profile import profile
 from bayesmm.estimate.storage import estimate_tree, restored
 from bayesmm.estimate.summary import estimate_sheet
 from bayesmm.estimate.uncertainty import sdcor_standard_errors
-from bayesmm.likelihood import MarginalLikelihood, Solution
+from bayesmm.likelihood import Profiled, Solution
 from bayesmm.model import MixedModel
 from bayesmm.predict import rows_to_predict
+from bayesmm.search import Optimum, Profile
 from bayesmm.sheet import Sheet
 from bayesmm.storage import save_tree
 from bayesmm.variance import VarianceParts, variance_parts
@@ -36,23 +36,25 @@ class Estimate:
     ----------
     model
         The model that was fitted.
-    reml
-        Whether the criterion was the restricted likelihood.
     certificate
         Whether and where the search converged, in numbers and in words.
     """
 
     model: MixedModel
-    reml: bool
     certificate: Certificate
-    _likelihood: MarginalLikelihood
+    _objective: Profiled
     _optimum: Optimum
     _solution: Solution
 
     @property
+    def reml(self) -> bool:
+        """Whether the criterion was the restricted likelihood."""
+        return self._objective.reml
+
+    @property
     def method(self) -> str:
         """``"REML"`` or ``"ML"``."""
-        return "REML" if self.reml else "ML"
+        return self._objective.method
 
     @property
     def nobs(self) -> int:
@@ -155,7 +157,7 @@ class Estimate:
         They come from the curvature of the criterion and the delta method, and are rough where there are
         few levels: the sampling distribution of a standard deviation is skewed.
         """
-        errors = sdcor_standard_errors(self._likelihood, self._optimum, reml=self.reml)
+        errors = sdcor_standard_errors(self._objective, self._optimum)
         return pd.Series(errors, index=self.varcorr.index, name="se")
 
     @cached_property
@@ -169,7 +171,7 @@ class Estimate:
 
         They are lme4's ``condVar``; the uncertainty of β̂ and of the variances is not in them.
         """
-        covariances = self._likelihood.conditional_covariances(self._optimum.phi, sigma=self.sigma)
+        covariances = self._objective.likelihood.conditional_covariances(self._optimum.phi, sigma=self.sigma)
         return self._by_group(tuple(np.sqrt(np.einsum("lii->li", C)) for C in covariances))
 
     @cached_property
@@ -269,7 +271,7 @@ class Estimate:
             need_weights=kind == "response",
         )
         table = prediction_table(
-            self._likelihood,
+            self._objective.likelihood,
             self._optimum.phi,
             self._solution,
             rows,
@@ -311,7 +313,7 @@ class Estimate:
         [-0.48, 0.69]
         """
         optimum = self._optimum
-        return profile(self._likelihood, optimum.phi, self.sigma, parameter, reml=self.reml, prob=prob)
+        return profile(self._objective, optimum.phi, self.sigma, parameter, prob=prob)
 
     def r2(self) -> pd.Series:
         """The marginal and the conditional R², by the fixed part alone and with the random effects.
@@ -393,7 +395,7 @@ class Estimate:
         """
         tree = estimate_tree(
             self.model,
-            self.reml,
+            self.method,
             self.varcorr["sdcor"].to_numpy(),
             self._optimum,
             self._solution,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bayesmm.design.identification import check_identified
 from bayesmm.estimate.certificate import certify
 from bayesmm.estimate.estimate import Estimate
-from bayesmm.estimate.optimise import minimise
-from bayesmm.likelihood import checked_reml
+from bayesmm.likelihood import Profiled, checked_reml
 from bayesmm.model import MixedModel
 from bayesmm.parallel import one_thread
+from bayesmm.search import minimise
 
 
 def fit(model: MixedModel, *, reml: bool = True) -> Estimate:
@@ -30,9 +30,9 @@ def fit(model: MixedModel, *, reml: bool = True) -> Estimate:
     """
     reml = checked_reml(reml)
     check_identified(model.design)
-    likelihood = model.likelihood
+    objective = Profiled(model.likelihood, reml=reml)
     with one_thread():
-        optimum = minimise(likelihood, reml=reml)
-        solution = likelihood.solution(optimum.phi, reml=reml)
-        certificate = certify(optimum, model.design, likelihood.factors(optimum.phi), solution.factors)
-    return Estimate(model, reml, certificate, likelihood, optimum, solution)
+        optimum = minimise(objective)
+        solution = objective.solution(optimum.phi)
+        certificate = certify(objective, optimum, solution)
+    return Estimate(model, certificate, objective, optimum, solution)

@@ -16,11 +16,11 @@ import numpy as np
 
 from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import Certificate, certify
-from bayesmm.estimate.optimise import Optimum, judge
-from bayesmm.likelihood import MarginalLikelihood, Solution
+from bayesmm.likelihood import Profiled, Solution
 from bayesmm.model import MixedModel, file_attributes
 from bayesmm.parallel import one_thread
 from bayesmm.results.parameters import scalar_parameters
+from bayesmm.search import Optimum, judge
 from bayesmm.storage import load_tree
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ SAME = 1e-8
 
 
 def estimate_tree(
-    model: MixedModel, reml: bool, sdcor: np.ndarray, optimum: Optimum, solution: Solution, verdict: str
+    model: MixedModel, method: str, sdcor: np.ndarray, optimum: Optimum, solution: Solution, verdict: str
 ) -> xr.DataTree:
     """What is kept of an estimate: the group ``estimate``, and attributes that say of what."""
     import xarray as xr
@@ -54,7 +54,7 @@ def estimate_tree(
         },
     )
     tree = xr.DataTree.from_dict({"estimate": estimate})
-    tree.attrs = file_attributes(model, "REML" if reml else "ML") | {
+    tree.attrs = file_attributes(model, method) | {
         "criterion": solution.criterion,
         "verdict": verdict,
         "restarts": json.dumps(optimum.starts),
@@ -63,9 +63,7 @@ def estimate_tree(
     return tree
 
 
-def restored(
-    path: str | Path, model: MixedModel
-) -> tuple[bool, Certificate, MarginalLikelihood, Optimum, Solution]:
+def restored(path: str | Path, model: MixedModel) -> tuple[Certificate, Profiled, Optimum, Solution]:
     """What an estimate of the model is made of, from its file; the certificate is made anew.
 
     Raises
@@ -80,8 +78,8 @@ def restored(
             f"model is {model!r}", expected="the model that was fitted", advice="Estimate.load(path, model)"
         )
     data = load_tree(path, "estimate")
-    found, reml = data["estimate"], data.attrs["method"] == "REML"
-    likelihood = model.likelihood
+    found, likelihood = data["estimate"], model.likelihood
+    objective = Profiled(likelihood, reml=data.attrs["method"] == "REML")
     theta, names = found["theta"].to_numpy(), [str(name) for name in found["coefficient"].to_numpy()]
     if len(theta) != likelihood.size or names != list(model.design.names):
         raise _other(
@@ -90,7 +88,7 @@ def restored(
         )
     with one_thread():
         phi = likelihood.internal(theta)
-        solution = likelihood.solution(phi, reml=reml)
+        solution = objective.solution(phi)
         stored = float(data.attrs["criterion"])
         if not abs(solution.criterion - stored) <= SAME * max(1.0, abs(stored)):
             raise _other(
@@ -98,14 +96,13 @@ def restored(
                 f"on the model's data it is {solution.criterion:.6f}"
             )
         optimum = judge(
-            likelihood,
+            objective,
             phi,
-            reml=reml,
             starts=tuple(json.loads(data.attrs["restarts"])),
             evaluations=int(data.attrs["evaluations"]),
         )
-        certificate = certify(optimum, model.design, likelihood.factors(phi), solution.factors)
-    return reml, certificate, likelihood, optimum, solution
+        certificate = certify(objective, optimum, solution)
+    return certificate, objective, optimum, solution
 
 
 def _other(got: str) -> ModelError:

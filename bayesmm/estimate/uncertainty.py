@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesmm.estimate.optimise import Optimum
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, Profiled
+from bayesmm.search import Optimum
 
 
-def sdcor_standard_errors(likelihood: MarginalLikelihood, optimum: Optimum, *, reml: bool) -> np.ndarray:
+def sdcor_standard_errors(objective: Profiled, optimum: Optimum) -> np.ndarray:
     """(rows of varcorr,) standard errors of ``sdcor``, in its order; NaN where a variance is zero."""
-    free = np.flatnonzero(optimum.free)
-    degrees = likelihood.cross.n - (likelihood.cross.p if reml else 0)
+    free, likelihood = np.flatnonzero(optimum.free), objective.likelihood
     covariance = np.zeros((len(free) + 1, len(free) + 1))
     if len(free):
         values, vectors = np.linalg.eigh(optimum.hessian)
@@ -31,8 +30,8 @@ def sdcor_standard_errors(likelihood: MarginalLikelihood, optimum: Optimum, *, r
         covariance[:-1, :-1] = phi_covariance
         covariance[:-1, -1] = covariance[-1, :-1] = phi_covariance @ slope
         covariance[-1, -1] = slope @ phi_covariance @ slope
-    covariance[-1, -1] += 2.0 / degrees
-    log_variance = 2.0 * np.log(likelihood.solution(optimum.phi, reml=reml).sigma)
+    covariance[-1, -1] += 2.0 / objective.degrees
+    log_variance = 2.0 * np.log(objective.solution(optimum.phi).sigma)
     at = np.append(optimum.phi, log_variance)
     columns = []
     for i in [*free, len(at) - 1]:

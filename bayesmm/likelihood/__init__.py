@@ -5,6 +5,7 @@ from bayesmm.likelihood.given import GivenCoefficients, without_given
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 from bayesmm.likelihood.leave_out import LeaveOut
 from bayesmm.likelihood.marginal import MarginalLikelihood, checked_reml
+from bayesmm.likelihood.profiled import Profiled
 from bayesmm.likelihood.solution import Solution
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "IntegratedLikelihood",
     "LeaveOut",
     "MarginalLikelihood",
+    "Profiled",
     "Solution",
     "checked_reml",
     "explains_exactly",

@@ -11,7 +11,7 @@ from matplotlib.figure import FigureBase
 from scipy.special import ndtri
 
 from bayesmm.errors import ModelError
-from bayesmm.estimate import Estimate, Profile
+from bayesmm.estimate import Estimate
 from bayesmm.plots import style
 from bayesmm.plots.canvas import legend, panels
 from bayesmm.plots.draws import density, scalar_draws
@@ -19,6 +19,7 @@ from bayesmm.plots.posterior_and_estimate import parameter_unit, point_estimate
 from bayesmm.plots.results import results_of
 from bayesmm.posterior import Posterior
 from bayesmm.results import ScalarParameter, find_parameter, scalar_parameters
+from bayesmm.search import Profile
 
 KINDS = ("sd", "corr", "sigma")
 LEVELS = (0.5, 0.8, 0.95, 0.99)

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from bayesmm.design import build_design
-from bayesmm.estimate import Certificate, Optimum, minimise
+from bayesmm.estimate import Certificate
 from bayesmm.estimate.certificate import certify
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, Profiled
+from bayesmm.search import Optimum, minimise
 
 
 def one_way(n_levels: int, rows: int, ratio: float, seed: int = 0) -> pd.DataFrame:
@@ -89,9 +90,8 @@ def small_sample(seed: int) -> tuple[str, pd.DataFrame]:
 
 def search(
     formula: str, data: pd.DataFrame, *, reml: bool = True, start: np.ndarray | None = None
-) -> tuple[MarginalLikelihood, Optimum, Certificate]:
+) -> tuple[Profiled, Optimum, Certificate]:
     """The steps of a fit, each to look at."""
-    likelihood = MarginalLikelihood(build_design(formula, data))
-    optimum = minimise(likelihood, reml=reml, start=start)
-    factors = likelihood.solution(optimum.phi, reml=reml).factors
-    return likelihood, optimum, certify(optimum, likelihood.design, likelihood.factors(optimum.phi), factors)
+    objective = Profiled(MarginalLikelihood(build_design(formula, data)), reml=reml)
+    optimum = minimise(objective, start)
+    return objective, optimum, certify(objective, optimum, objective.solution(optimum.phi))

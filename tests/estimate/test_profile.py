@@ -12,8 +12,9 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import norm
 
 import bayesmm as bmm
-from bayesmm.estimate import Estimate, Profile
+from bayesmm.estimate import Estimate
 from bayesmm.results import scalar_parameters
+from bayesmm.search import Profile
 from tests.dense import DenseModel
 from tests.estimate.made_up import small_sample
 from tests.reference_models import FOLDER, fitted
@@ -298,7 +299,7 @@ def test_profiles_follow_the_units():
 
 def test_a_dear_criterion_has_a_profile_too(monkeypatch: pytest.MonkeyPatch):
     """The way that saves evaluations comes to the same intervals."""
-    import bayesmm.estimate.profile as module
+    import bayesmm.search.walk as module
 
     fit = fitted("penicillin_crossed", "REML")
     monkeypatch.setattr(module, "CHEAP", 0.0)

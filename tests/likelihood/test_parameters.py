@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bayesmm.errors import ModelError
-from bayesmm.estimate.optimise import minimise
-from bayesmm.likelihood import IntegratedLikelihood, LeaveOut, MarginalLikelihood
+from bayesmm.likelihood import IntegratedLikelihood, LeaveOut, MarginalLikelihood, Profiled
+from bayesmm.search import minimise
 from tests.designs import design
 
 WRONG = [[], [1.0] * 9, 0.5, [[0.5]], ["a", "b"], None]
@@ -38,7 +38,7 @@ def test_parameters_of_a_wrong_length_are_refused_wherever_they_go(wrong: object
         lambda phi: likelihood.conditional_covariances(phi, sigma=1.0),
         lambda phi: integrated.log_density(phi, 0.0),
         lambda phi: (
-            minimise(likelihood, reml=True, start=phi) if phi is not None else likelihood.factors(phi)
+            minimise(Profiled(likelihood, reml=True), phi) if phi is not None else likelihood.factors(phi)
         ),
     ]
     many_points = [

@@ -1,0 +1,47 @@
+"""An objective that counts its evaluations and remembers them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesmm.search.objective import Objective
+
+
+class Evaluations:
+    """The values and gradients of one search.
+
+    Attributes
+    ----------
+    count
+        Values with gradient, so far.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.count = 0
+        self._seen: dict[bytes, tuple[float, np.ndarray]] = {}
+
+    def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient (d,)."""
+        key = x.tobytes()
+        if key not in self._seen:
+            self.count += 1
+            self._seen[key] = self.objective.value_and_gradient(x)
+        return self._seen[key]
+
+    def value(self, x: np.ndarray) -> float:
+        """The value alone, which isn't counted."""
+        key = x.tobytes()
+        return self._seen[key][0] if key in self._seen else self.objective.value(x)
+
+    def with_curvature(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Value, gradient (d,), and the Hessian (d, d) or what is close to it."""
+        self.count += 1
+        value, gradient, curvature = self.objective.with_curvature(x)
+        self._seen[x.tobytes()] = value, gradient
+        return value, gradient, curvature
+
+    def slopes(self, x: np.ndarray) -> list[np.ndarray]:
+        """For each block the derivative in λ̃λ̃' (k, k)."""
+        self.count += 1
+        return list(self.objective.slopes(x))
