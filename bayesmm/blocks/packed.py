@@ -25,25 +25,21 @@ class Extent(NamedTuple):
 
     Attributes
     ----------
-    places
-        (…, 4) parameter p stands at row r, column c of the relative factor of group g: (p, g, r, c).
     ridge
         (p + 1, p + 1) the prior of β, as it is added to [X y]'[X y] with weight ω.
     prior_mean
         m₀ (p,).
     scalars
-        log s, s being σ's unit; what −2 log p(y | φ, σ) has besides what depends on φ and σ; n − p.
+        log s, s being σ's unit; what −2 log p(y | λ, σ) has besides what depends on λ and σ; n − p.
     """
 
-    places: np.ndarray
     ridge: np.ndarray
     prior_mean: np.ndarray
     scalars: np.ndarray
 
 
-PLACES, RIDGE, PRIOR_MEAN, SCALARS = range(LAYOUT, LAYOUT + 4)
-N_PLACES = LAYOUT + 4
-PACKED = LAYOUT + 5
+RIDGE, PRIOR_MEAN, SCALARS = range(LAYOUT, LAYOUT + 3)
+PACKED = LAYOUT + 3
 """The length of the table."""
 
 
@@ -51,10 +47,9 @@ def pack(layout: Layout, extent: Extent) -> tuple[np.ndarray, np.ndarray]:
     """The arrays ``whole`` (int64) and ``real`` (float64)."""
     table = np.zeros(PACKED, dtype=np.int64)
     table[ARRAYS:LAYOUT] = layout.table.numbers
-    table[N_PLACES] = len(extent.places)
     whole, real = [table], []
     ends = {"i": PACKED, "f": 0}
-    places = [*range(ARRAYS), PLACES, RIDGE, PRIOR_MEAN, SCALARS]
+    places = [*range(ARRAYS), RIDGE, PRIOR_MEAN, SCALARS]
     for place, array in zip(places, (*layout.table.arrays, *extent), strict=True):
         kind = array.dtype.kind
         table[place] = ends["i"] if kind == "i" else -1 - ends["f"]
@@ -78,7 +73,7 @@ def unpack(whole: Any, real: Any, table: Any) -> None:
     """Fill a table (PACKED,) with the addresses of the arrays, and with the numbers."""
     for i in range(PACKED):
         place = whole[i]
-        if ARRAYS <= i < LAYOUT or i == N_PLACES:
+        if ARRAYS <= i < LAYOUT:
             table[i] = place
         elif place >= 0:
             table[i] = _address(whole) + 8 * place

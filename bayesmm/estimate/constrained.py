@@ -299,7 +299,9 @@ def _reordered(objective: Profiled, phi: np.ndarray, t: int, order: list[int]) -
     R = np.linalg.qr(factors[t][order].T, mode="r")
     factors[t] = R.T * np.where(np.diag(R) < 0, -1.0, 1.0)
     again = MarginalLikelihood(_with_columns(likelihood.design, t, order))
-    return Profiled(again, reml=objective.reml), again.internal_many([lam[None] for lam in factors])[0]
+    return Profiled(again, reml=objective.reml), again.variances.internal_many(
+        [lam[None] for lam in factors]
+    )[0]
 
 
 def _with_columns(design: Design, t: int, order: list[int]) -> Design:

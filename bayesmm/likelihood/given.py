@@ -1,4 +1,4 @@
-"""p(y | φ, σ, δ): some coefficients given, the others and b integrated out.
+"""p(y | λ, σ, δ): some coefficients given, the others and b integrated out.
 
 What is given takes part as another response, y − Cδ with C (n, c): to the rest of the model it is as if y
 itself had been measured so. In the whitened coordinates of :mod:`bayesmm.likelihood.coordinates`, which stay
@@ -58,7 +58,7 @@ class Responses:
 
 
 class GivenCoefficients:
-    """p(y | φ, σ, δ) of a design, for the response y − Cδ.
+    """p(y | λ, σ, δ) of a design, for the response y − Cδ.
 
     Parameters
     ----------
@@ -82,23 +82,22 @@ class GivenCoefficients:
         self.responses = Responses([likelihood.cross, *self.crosses], self.rows.T @ self.rows)
 
     def log_densities(
-        self, phi: np.ndarray, log_sigma: np.ndarray, delta: np.ndarray, *, cores: int = 1
+        self, lam: np.ndarray, log_sigma: np.ndarray, delta: np.ndarray, *, cores: int = 1
     ) -> np.ndarray:
-        """(S,) log p(y | φ_s, σ_s, δ_s), with δ (S, c); −∞ where it can't be computed."""
+        """(S,) log p(y | λ_s, σ_s, δ_s), with δ (S, c); −∞ where it can't be computed."""
         return self.integrated.log_densities(
-            phi, log_sigma, cores=cores, layout_at=lambda s: self.responses.at(delta[s])
+            lam, log_sigma, cores=cores, layout_at=lambda s: self.responses.at(delta[s])
         )
 
     def log_density(
-        self, phi: np.ndarray, log_sigma: float, delta: np.ndarray
+        self, lam: np.ndarray, log_sigma: float, delta: np.ndarray
     ) -> tuple[float, np.ndarray, float, np.ndarray]:
-        """log p(y | φ, σ, δ) with its derivatives in φ (d,), in log σ and in δ (c,)."""
+        """log p(y | λ, σ, δ) with its derivatives in λ, in log σ and in δ (c,)."""
         integrated, layout = self.integrated, self.responses.at(delta)
-        value, by_phi, by_sigma = integrated.log_density(phi, log_sigma, layout)
+        value, by_lam, by_sigma = integrated.log_density(lam, log_sigma, layout)
         if not np.isfinite(value):
-            return value, by_phi, by_sigma, np.zeros(len(delta))
+            return value, by_lam, by_sigma, np.zeros(len(delta))
         likelihood = integrated.likelihood
-        lam = likelihood.group_factors(phi)
         omega = integrated.omega(np.array([log_sigma]), 1)
         q_head, q_tail, p = int(layout.u_start[-1]), layout.q_tail, likelihood.cross.p
         mode = np.zeros((1, q_head + q_tail + p))
@@ -109,11 +108,11 @@ class GivenCoefficients:
             k = u.shape[2]
             b = u[0] @ lam[g, :k, :k].T
             residual -= [np.sum(cross.fixed[g][:, :, -1] * b) for cross in self.crosses]
-        return value, by_phi, by_sigma, residual / omega[0]
+        return value, by_lam, by_sigma, residual / omega[0]
 
     def draw(
         self,
-        phi: np.ndarray,
+        lam: np.ndarray,
         log_sigma: np.ndarray,
         delta: np.ndarray,
         rng: np.random.Generator,
@@ -122,7 +121,7 @@ class GivenCoefficients:
     ) -> tuple[np.ndarray, ConditionalDraws]:
         """(S,) log densities, and one exact draw of b and of the other coefficients at each point."""
         return self.integrated.draw(
-            phi, log_sigma, rng, cores=cores, layout_at=lambda s: self.responses.at(delta[s])
+            lam, log_sigma, rng, cores=cores, layout_at=lambda s: self.responses.at(delta[s])
         )
 
 

@@ -1,8 +1,8 @@
-"""p(y | θ, σ) with b and β integrated out, for normal priors on β: what the marginal posterior is made of.
+"""p(y | λ, σ) with b and β integrated out, for normal priors on β: what the marginal posterior is made of.
 
 With β ~ N(m₀, P₀⁻¹), ω = σ², ωP₀ added to X'X, ωP₀m₀ to X'y and ωm₀'P₀m₀ to y'y,
 
-    −2 log p(y | θ, σ) = n log 2π + (n − p) log ω + log|M| + log|C| − log|P₀| + r²/ω,
+    −2 log p(y | λ, σ) = n log 2π + (n − p) log ω + log|M| + log|C| − log|P₀| + r²/ω,
     ∂/∂log ω = n − p + ω tr(C⁻¹P₀) + (β̂ − m₀)'P₀(β̂ − m₀) − r²/ω     at fixed λ,
 
 and its gradient in λ is the kernel's with κ = 1/ω and w = 1. Everything is computed in the whitened
@@ -23,7 +23,7 @@ from scipy.linalg import solve_triangular
 
 from bayesmm.blocks.kernels.batch import evaluate_some
 from bayesmm.blocks.kernels.dense import SMALL
-from bayesmm.blocks.kernels.slope import log_density
+from bayesmm.blocks.kernels.density import log_density
 from bayesmm.blocks.layout import Layout, LayoutAt
 from bayesmm.blocks.packed import Extent, pack
 from bayesmm.errors import ModelError
@@ -46,7 +46,11 @@ class ConditionalDraws:
 
 
 class IntegratedLikelihood:
-    """p(y | θ, σ) of a design with a normal prior on its coefficients.
+    """p(y | λ, σ) of a design with a normal prior on its coefficients.
+
+    λ are the groups' relative factors in the whitened coordinates, (G, k_max, k_max), as
+    :meth:`~bayesmm.likelihood.variances.Variances.group_factors` makes them of φ, or ``whitened`` of the
+    factors in the user's units: whatever a covariance structure is like, here it is its λ.
 
     Parameters
     ----------
@@ -100,29 +104,31 @@ class IntegratedLikelihood:
             raise ModelError(
                 f"log σ has the shape {found.shape}",
                 expected=f"({points},), one number for each point",
-                advice="np.full(len(phi), log_sigma) for the same σ at all of them",
+                advice="np.full(len(lam), log_sigma) for the same σ at all of them",
             )
         with np.errstate(over="ignore", under="ignore"):
             return np.exp(2.0 * (found - np.log(self.likelihood.coordinates.scale)))
 
     def log_density(
-        self, phi: np.ndarray, log_sigma: float, layout: Layout | None = None
+        self, lam: np.ndarray, log_sigma: float, layout: Layout | None = None
     ) -> tuple[float, np.ndarray, float]:
-        """log p(y | φ, σ), its gradient in φ (d,) and its derivative in log σ; threads may call it at once.
+        """log p(y | λ, σ), its gradient in λ (G, k_max, k_max) and its derivative in log σ.
+
+        Lower triangles count, and threads may call it at once.
 
         Where it can't be computed it is −∞, and the derivatives are zero. ``layout`` is that of another
         response, if it isn't the design's.
         """
-        gradient = np.empty(self.size + 1)
+        point = self.checked(lam)
+        gradient = np.empty(point.size + 1)
         whole, real = self.packed if layout is None else self._pack(layout)
-        point = np.ascontiguousarray(self.likelihood.variances.checked(phi))
         with one_thread() if self.likelihood.layout.size > SMALL else nullcontext():
-            value = log_density(whole, real, point, self.size, float(log_sigma), gradient)
-        return value, gradient[:-1], float(gradient[-1])
+            value = log_density(whole, real, point, float(log_sigma), gradient)
+        return value, gradient[:-1].reshape(point.shape), float(gradient[-1])
 
     @cached_property
     def packed(self) -> tuple[np.ndarray, np.ndarray]:
-        """What :func:`~bayesmm.blocks.kernels.slope.log_density` needs besides φ and log σ, as two arrays."""
+        """What ``density.log_density`` needs besides λ and log σ, as two arrays."""
         return self._pack(self.likelihood.layout)
 
     def _pack(self, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
@@ -130,16 +136,8 @@ class IntegratedLikelihood:
 
     @cached_property
     def _extent(self) -> Extent:
-        likelihood, coordinates, cross = self.likelihood, self.likelihood.coordinates, self.likelihood.cross
-        places = [
-            (p, g, start + r, start + c)
-            for t, (at, chart) in enumerate(likelihood.variances.blocks)
-            for g, start in [likelihood.place(t)]
-            for p, cells in enumerate(chart.places, start=at.start)
-            for r, c in cells
-        ]
+        coordinates, cross = self.likelihood.coordinates, self.likelihood.cross
         return Extent(
-            places=np.array(places, dtype=np.int64),
             ridge=self._ridge,
             prior_mean=self._mean,
             scalars=np.array(
@@ -148,13 +146,13 @@ class IntegratedLikelihood:
         )
 
     def log_densities(
-        self, phi: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1, layout_at: LayoutAt | None = None
+        self, lam: np.ndarray, log_sigma: np.ndarray, *, cores: int = 1, layout_at: LayoutAt | None = None
     ) -> np.ndarray:
-        """(S,) log p(y | φ_s, σ_s); −∞ where it can't be computed.
+        """(S,) log p(y | λ_s, σ_s), with λ (S, G, k_max, k_max); −∞ where it can't be computed.
 
         ``layout_at`` gives the layout of each point s, where they have responses of their own.
         """
-        lam = self.likelihood.group_factors_many(phi)
+        lam = self.checked(lam, many=True)
         omega = self.omega(log_sigma, len(lam))
         out = np.empty((len(lam), 3))
 
@@ -166,7 +164,7 @@ class IntegratedLikelihood:
 
     def draw(
         self,
-        phi: np.ndarray,
+        lam: np.ndarray,
         log_sigma: np.ndarray,
         rng: np.random.Generator,
         *,
@@ -181,10 +179,10 @@ class IntegratedLikelihood:
         likelihood, coordinates = self.likelihood, self.likelihood.coordinates
         q = sum(group.n_levels * group.k for group in likelihood.cross.groups)
         q_head = q - likelihood.layout.q_tail
-        lam = likelihood.group_factors_many(phi)
+        lam = self.checked(lam, many=True)
         S = len(lam)
         omega = self.omega(log_sigma, S)
-        factors = likelihood.external_factors_many(phi)
+        factors = likelihood.variances.unwhitened(lam)
         out, beta = np.empty((S, 3)), np.empty((S, likelihood.cross.p))
         terms = likelihood.design.terms
         effects = tuple(np.empty((S, len(term.factor), term.k)) for term in terms)
@@ -203,6 +201,29 @@ class IntegratedLikelihood:
 
         _in_threads(work, pieces, cores)
         return self._values(out, omega), ConditionalDraws(beta, effects)
+
+    def checked(self, lam: np.ndarray, *, many: bool = False) -> np.ndarray:
+        """λ (G, k_max, k_max), or (S, G, k_max, k_max) if there are many, as contiguous floats.
+
+        Raises
+        ------
+        ModelError
+            If they have another shape, or aren't numbers.
+        """
+        layout = self.likelihood.layout
+        shape = (len(layout.cross.groups), layout.k_max, layout.k_max)
+        try:
+            found = np.ascontiguousarray(lam, dtype=float)
+        except (TypeError, ValueError):
+            found = np.empty(0)
+        if found.ndim != 3 + many or found.shape[-3:] != shape:
+            got = f"have the shape {found.shape}" if found.size else f"are {lam!r}"
+            raise ModelError(
+                f"the relative factors {got}",
+                expected=f"{'(S, ' if many else '('}{', '.join(map(str, shape))})",
+                advice="model.likelihood.group_factors(phi)",
+            )
+        return found
 
     def _values(self, out: np.ndarray, omega: np.ndarray) -> np.ndarray:
         """(S,) log densities from what the factorizations said; −∞ for what isn't finite."""

@@ -1,4 +1,4 @@
-"""log p(y_A | y_−A, φ, σ) of sets of rows A with β and b integrated out: leave-one-out without refits.
+"""log p(y_A | y_−A, λ, σ) of sets of rows A with β and b integrated out: leave-one-out without refits.
 
 Given the variance parameters, y − offset ~ N(Xm₀, V) with V = ZGZ' + R + XP₀⁻¹X', and with Q = V⁻¹ and
 e = Q(y − offset − Xm₀)
@@ -49,7 +49,7 @@ FEW = 100
 
 
 class LeaveOut:
-    """log p(y_A | y_−A, φ, σ) for all single rows, or for all levels of a grouping factor.
+    """log p(y_A | y_−A, λ, σ) for all single rows, or for all levels of a grouping factor.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ class LeaveOut:
     >>> from bayesmm.likelihood import IntegratedLikelihood
     >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
     >>> integrated = IntegratedLikelihood(model.likelihood, np.array([1500.0]), np.array([[1e-4]]))
-    >>> phi = model.likelihood.internal([0.85])[None]
-    >>> LeaveOut(integrated, "Batch").log_densities(phi, np.log([49.5])).round(2)
+    >>> at = model.likelihood.group_factors(model.likelihood.internal([0.85]))
+    >>> LeaveOut(integrated, "Batch").log_densities(at[None], np.log([49.5])).round(2)
     array([[-28.32, -25.86, -26.5 , -29.02, -28.42, -26.58]])
     """
 
@@ -122,26 +122,26 @@ class LeaveOut:
 
     def log_densities(
         self,
-        phi: np.ndarray,
+        lam: np.ndarray,
         log_sigma: np.ndarray,
         *,
         delta: np.ndarray | None = None,
         cores: int = 1,
         advance: Callable[[int], None] | None = None,
     ) -> np.ndarray:
-        """(S, n_units) log p(y_A | y_−A, φ_s, σ_s), in the user's units.
+        """(S, n_units) log p(y_A | y_−A, λ_s, σ_s), in the user's units.
 
         It is nan where it can't be computed, or no digits would be left: where the rows A alone tell of a
         coefficient whose prior is a million times as wide as σ.
 
         Parameters
         ----------
-        phi
-            (S, d) relative covariance parameters.
+        lam
+            (S, G, k_max, k_max) relative factors in the whitened coordinates.
         log_sigma
             (S,) log σ.
         delta
-            (S, c) the coefficients that are given: log p(y_A | y_−A, φ, σ, δ).
+            (S, c) the coefficients that are given: log p(y_A | y_−A, λ, σ, δ).
         cores
             Threads to share the points.
         advance
@@ -152,7 +152,7 @@ class LeaveOut:
         ModelError
             If it would take more than ``MOST_WORK`` multiplications.
         """
-        lam = self.integrated.likelihood.group_factors_many(phi)
+        lam = self.integrated.checked(lam, many=True)
         omega = self.integrated.omega(log_sigma, len(lam))
         self._check_work(len(lam) * self.work, len(lam))
         with one_thread():

@@ -12,7 +12,6 @@ with σ profiled out, σ̂² = r²/n or r²/(n − p). All constants are include
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -282,14 +281,6 @@ class MarginalLikelihood:
     def group_factors_many(self, phi: np.ndarray) -> np.ndarray:
         """(S, d) → (S, G, k_max, k_max)."""
         return self.variances.group_factors_many(phi)
-
-    def external_factors_many(self, phi: np.ndarray) -> list[np.ndarray]:
-        """(S, d) → each term's λ (S, k, k) in the user's units."""
-        return self.variances.external_factors_many(phi)
-
-    def internal_many(self, factors: Sequence[np.ndarray]) -> np.ndarray:
-        """Each term's λ (S, k, k) in the user's units → φ (S, d): the way back from external_factors_many."""
-        return self.variances.internal_many(factors)
 
     def place(self, term: int) -> tuple[int, int]:
         """The group of a term, and where its columns begin there."""

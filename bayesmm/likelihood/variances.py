@@ -122,10 +122,21 @@ class Variances:
             for chart, lam in zip(self.charts, self.factors(phi), strict=True)
         )
 
-    def external_factors_many(self, phi: np.ndarray) -> list[np.ndarray]:
-        """φ (S, d) → each term's λ (S, k, k)."""
-        phi = self.checked(phi, many=True)
-        return [np.linalg.inv(chart.basis) @ chart.factor(phi[:, at]) for at, chart in self.blocks]
+    def whitened(self, factors: Sequence[np.ndarray]) -> np.ndarray:
+        """Each term's λ (S, k, k) → the groups' λ̃ (S, G, k_max, k_max)."""
+        lam = np.zeros((len(factors[0]), self._groups, self._k_max, self._k_max))
+        for t, (chart, factor) in enumerate(zip(self.charts, factors, strict=True)):
+            g, start = self._place[t]
+            own = slice(start, start + chart.k)
+            lam[:, g, own, own] = chart.basis @ factor
+        return lam
+
+    def unwhitened(self, lam: np.ndarray) -> list[np.ndarray]:
+        """The groups' λ̃ (S, G, k_max, k_max) → each term's λ (S, k, k)."""
+        return [
+            np.linalg.inv(chart.basis) @ own
+            for chart, own in zip(self.charts, self.by_term(lam), strict=True)
+        ]
 
     def internal_many(self, factors: Sequence[np.ndarray]) -> np.ndarray:
         """Each term's λ (S, k, k), of its structure → φ (S, d)."""

@@ -107,7 +107,7 @@ def _integrated(
     factors = [arrays.factor(t, everything) / sigma[:, None, None] for t in range(len(names.terms))]
     progress.restart(len(arrays) * sets.n_units, "densities")
     values = sets.log_densities(
-        integrated.likelihood.internal_many(factors),
+        integrated.likelihood.variances.whitened(factors),
         np.log(sigma),
         delta=None if coefficients is None else coefficients.delta_of(arrays.beta(everything)),
         cores=os.cpu_count() or 1,

@@ -118,12 +118,12 @@ class ScaleParameters:
         return Scales(tuple(sds), tuple(cholesky), np.exp(psi[:, -1]))
 
     def internal(self, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """ψ (S, d) → φ (S, d') of the relative factors, and log σ (S,)."""
+        """ψ (S, d) → the groups' λ̃ (S, G, k_max, k_max), and log σ (S,)."""
         at = self.scales(psi)
         factors = [
             (sd / at.sigma[:, None])[:, :, None] * L for sd, L in zip(at.sds, at.cholesky, strict=True)
         ]
-        return self._likelihood.internal_many(factors), psi[:, -1]
+        return self._likelihood.variances.whitened(factors), psi[:, -1]
 
     def log_prior(self, psi: np.ndarray) -> np.ndarray:
         """(S,) log p(ψ): the priors of sds, correlations and σ with the Jacobians of their transforms."""

@@ -61,12 +61,12 @@ class MarginalTarget:
     def __call__(self, psi: np.ndarray) -> np.ndarray:
         """(S,) log densities."""
         scales, t = self._parted(psi)
-        phi, log_sigma = self.scales.internal(scales)
+        lam, log_sigma = self.scales.internal(scales)
         prior = self.scales.log_prior(scales)
         if self.coefficients is None:
-            return self.integrated.log_densities(phi, log_sigma, cores=self.cores) + prior
+            return self.integrated.log_densities(lam, log_sigma, cores=self.cores) + prior
         given, delta = self.coefficients.given, self.coefficients.delta(t)
-        value = given.log_densities(phi, log_sigma, delta, cores=self.cores)
+        value = given.log_densities(lam, log_sigma, delta, cores=self.cores)
         return value + prior + self.coefficients.log_prior(t)
 
     def with_gradient(self, psi: np.ndarray) -> tuple[float, np.ndarray]:
@@ -76,24 +76,24 @@ class MarginalTarget:
         """
         scales, t = self._parted(psi)
         around = _around(scales)
-        phi, log_sigma = self.scales.internal(around)
+        lam, log_sigma = self.scales.internal(around)
         prior = self.scales.log_prior(around)
         d = len(scales)
-        jacobian = (phi[:d] - phi[d : 2 * d]) / (2 * STEP)
+        jacobian = (lam[:d] - lam[d : 2 * d]).reshape(d, -1) / (2 * STEP)
         if self.coefficients is None:
-            value, by_phi, by_sigma = self.integrated.log_density(phi[-1], log_sigma[-1])
+            value, by_lam, by_sigma = self.integrated.log_density(lam[-1], log_sigma[-1])
             of_coefficients, more = np.empty(0), 0.0
         else:
             delta = self.coefficients.delta(t)
-            value, by_phi, by_sigma, by_delta = self.coefficients.given.log_density(
-                phi[-1], log_sigma[-1], delta
+            value, by_lam, by_sigma, by_delta = self.coefficients.given.log_density(
+                lam[-1], log_sigma[-1], delta
             )
             own, c = self.coefficients.log_prior(_around(t)), len(t)
             if not np.isfinite(own).all():
                 return -np.inf, np.zeros(self.size)
             of_prior, more = (own[:c] - own[c : 2 * c]) / (2 * STEP), own[-1]
             of_coefficients = by_delta * self.coefficients.delta_slope(t) + of_prior
-        gradient = jacobian @ by_phi + (prior[:d] - prior[d : 2 * d]) / (2 * STEP)
+        gradient = jacobian @ by_lam.ravel() + (prior[:d] - prior[d : 2 * d]) / (2 * STEP)
         gradient[-1] += by_sigma
         return value + prior[-1] + more, np.concatenate([gradient, of_coefficients])
 
@@ -142,13 +142,13 @@ class MarginalTarget:
     ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
         """(S,) log densities, and at each point an exact draw of β (S, p) and of b (S, ℓ, k) by term."""
         scales, t = self._parted(psi)
-        phi, log_sigma = self.scales.internal(scales)
+        lam, log_sigma = self.scales.internal(scales)
         prior = self.scales.log_prior(scales)
         if self.coefficients is None:
-            density, drawn = self.integrated.draw(phi, log_sigma, rng, cores=self.cores)
+            density, drawn = self.integrated.draw(lam, log_sigma, rng, cores=self.cores)
             return density + prior, drawn.beta, drawn.effects
         given, delta = self.coefficients.given, self.coefficients.delta(t)
-        density, drawn = given.draw(phi, log_sigma, delta, rng, cores=self.cores)
+        density, drawn = given.draw(lam, log_sigma, delta, rng, cores=self.cores)
         density = density + prior + self.coefficients.log_prior(t)
         return density, self.coefficients.whole(t, drawn.beta), drawn.effects
 

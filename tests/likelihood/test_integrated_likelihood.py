@@ -53,11 +53,17 @@ def test_the_density_is_the_dense_normal(name: str):
     for at, log_s in zip(phi, log_sigma, strict=True):
         factors = model.likelihood.factors(model.likelihood.external(at))
         expected.append(dense_log_density(dense, factors, np.exp(log_s)))
-    one_by_one = [model.log_density(at, log_s)[0] for at, log_s in zip(phi, log_sigma, strict=True)]
+    lam = model.likelihood.group_factors_many(np.array(phi))
+    one_by_one = [model.log_density(at, log_s)[0] for at, log_s in zip(lam, log_sigma, strict=True)]
     np.testing.assert_allclose(one_by_one, expected, rtol=1e-9)
     for cores in (1, 2):
-        together = model.log_densities(np.array(phi), log_sigma, cores=cores)
+        together = model.log_densities(lam, log_sigma, cores=cores)
         np.testing.assert_allclose(together, expected, rtol=1e-9)
+
+
+def density(model: IntegratedLikelihood, at: np.ndarray) -> float:
+    """log p at (φ, log σ)."""
+    return model.log_density(model.likelihood.group_factors(at[:-1]), at[-1])[0]
 
 
 @every_design
@@ -68,9 +74,10 @@ def test_the_gradient_is_the_central_difference(name: str):
         expected = np.empty(len(at))
         for i in range(len(at)):
             h = 2e-4 * max(1.0, abs(at[i])) * np.eye(len(at))[i]
-            value = [model.log_density((at + s * h)[:-1], (at + s * h)[-1])[0] for s in (-2, -1, 1, 2)]
+            value = [density(model, at + s * h) for s in (-2, -1, 1, 2)]
             expected[i] = (value[0] - 8 * value[1] + 8 * value[2] - value[3]) / (12 * h[i])
-        _, gradient, slope = model.log_density(phi, log_sigma)
+        _, by_lam, slope = model.log_density(model.likelihood.group_factors(phi), log_sigma)
+        gradient = model.likelihood.variances.pull_back(phi, by_lam)
         np.testing.assert_allclose(
             [*gradient, slope], expected, rtol=0, atol=1e-6 * max(1.0, np.abs(expected).max())
         )
@@ -101,7 +108,8 @@ def test_the_draws_have_the_conditional_mean_and_covariance(name: str, at: int):
     factors = likelihood.factors(likelihood.external(phi))
     q = sum(k * m for k, m in zip(dense.k, dense.n_levels, strict=True))
     S = 1 + q + dense.p
-    density, draws = model.draw(np.tile(phi, (S, 1)), np.full(S, np.log(sigma)), Noise())
+    lam = likelihood.group_factors_many(np.tile(phi, (S, 1)))
+    density, draws = model.draw(lam, np.full(S, np.log(sigma)), Noise())
     np.testing.assert_allclose(density, dense_log_density(dense, factors, sigma), rtol=1e-9)
     drawn = np.hstack([effects.reshape(S, -1) for effects in draws.effects] + [draws.beta])
     mean, A = drawn[0], (drawn[1:] - drawn[0]).T
@@ -123,10 +131,10 @@ def test_the_draws_have_the_conditional_mean_and_covariance(name: str, at: int):
 
 def test_draws_at_different_points_do_not_mix():
     model, _ = integrated("chain with slopes, crossed with slopes")
-    phi = np.array(points(model.likelihood)[:3])
+    lam = model.likelihood.group_factors_many(np.array(points(model.likelihood)[:3]))
     log_sigma = np.array([0.1, 0.2, 0.3])
-    density, draws = model.draw(phi, log_sigma, np.random.default_rng(1), cores=2)
-    again_density, again = model.draw(phi, log_sigma, np.random.default_rng(1), cores=1)
+    density, draws = model.draw(lam, log_sigma, np.random.default_rng(1), cores=2)
+    again_density, again = model.draw(lam, log_sigma, np.random.default_rng(1), cores=1)
     np.testing.assert_allclose(density, again_density, rtol=1e-13)
     np.testing.assert_allclose(draws.beta, again.beta, rtol=1e-10)
     for a, b in zip(draws.effects, again.effects, strict=True):
@@ -145,11 +153,16 @@ FINE = np.array([0.5, 0.5])
 NOT_FINITE = [np.array([0.5, np.nan]), np.array([np.nan, 0.5]), np.array([0.5, np.inf]), np.array([1e200, 1])]
 
 
+def factors(phi: np.ndarray) -> np.ndarray:
+    """λ of two intercepts, (…, 2, 1, 1)."""
+    return phi[..., None, None]
+
+
 @pytest.mark.parametrize("bad", NOT_FINITE, ids=str)
 def test_a_point_that_cannot_be_computed_has_density_zero_among_others(
     crossed: IntegratedLikelihood, bad: np.ndarray
 ):
-    density = crossed.log_densities(np.array([FINE, bad, FINE]), np.zeros(3))
+    density = crossed.log_densities(factors(np.array([FINE, bad, FINE])), np.zeros(3))
     assert np.isfinite(density[[0, 2]]).all()
     assert density[1] == -np.inf
 
@@ -161,10 +174,10 @@ def test_a_point_that_cannot_be_computed_has_density_zero_among_others(
 def test_a_point_that_cannot_be_computed_has_density_zero(crossed: IntegratedLikelihood, bad: np.ndarray):
     assert crossed.likelihood.criterion(bad, reml=True) == np.inf
     assert crossed.likelihood.criterion_and_gradient(bad, reml=False)[0] == np.inf
-    assert crossed.log_density(bad, 0.0)[0] == -np.inf
+    assert crossed.log_density(factors(bad), 0.0)[0] == -np.inf
 
 
 @pytest.mark.parametrize("log_sigma", [-800.0, -400.0, 400.0, 800.0])
 def test_an_absurd_sigma_has_density_zero(crossed: IntegratedLikelihood, log_sigma: float):
-    assert crossed.log_density(FINE, log_sigma)[0] == -np.inf
-    assert crossed.log_densities(FINE[None], np.array([log_sigma]))[0] == -np.inf
+    assert crossed.log_density(factors(FINE), log_sigma)[0] == -np.inf
+    assert crossed.log_densities(factors(FINE[None]), np.array([log_sigma]))[0] == -np.inf

@@ -55,7 +55,7 @@ def check(d: Design, unit: str | None, *, most: int = 8) -> None:
     likelihood = model.likelihood
     phi = [points(likelihood)[i] for i in (1, 2, 3)]  # inside, near the boundary, on it
     log_sigma = np.log(likelihood.coordinates.scale) + np.array([-0.7, 0.0, 0.4])
-    found = LeaveOut(model, unit).log_densities(np.array(phi), log_sigma)
+    found = LeaveOut(model, unit).log_densities(likelihood.group_factors_many(np.array(phi)), log_sigma)
     rows = sets(d, unit)
     assert found.shape == (3, len(rows))
     some = np.unique(np.linspace(0, len(rows) - 1, most).astype(int))
@@ -90,12 +90,12 @@ def test_groups_of_very_different_sizes(unit: str):
 def test_threads_change_nothing():
     d = design("chain with slopes, crossed with slopes")
     model = integrated(d)
-    phi = np.array(points(model.likelihood)[:4])
+    lam = model.likelihood.group_factors_many(np.array(points(model.likelihood)[:4]))
     log_sigma = np.linspace(0.1, 0.5, 4)
     for unit in (None, "a:b", "a", "h"):
         sets_of = LeaveOut(model, unit)
-        alone = sets_of.log_densities(phi, log_sigma)
-        np.testing.assert_array_equal(sets_of.log_densities(phi, log_sigma, cores=3), alone)
+        alone = sets_of.log_densities(lam, log_sigma)
+        np.testing.assert_array_equal(sets_of.log_densities(lam, log_sigma, cores=3), alone)
 
 
 def log_normal_density(V: list[list[Decimal]], y: list[Decimal]) -> Decimal:
@@ -123,13 +123,13 @@ def alone_with_a_coefficient(wide: float) -> tuple[Design, IntegratedLikelihood,
     d = build_design("y ~ own_g + own_h + single + (1 | g) + (1 | h)", frame)
     likelihood = MarginalLikelihood(d)
     model = IntegratedLikelihood(likelihood, np.zeros(4), np.diag(np.full(4, wide**-2)))
-    return d, model, likelihood.internal(np.array([0.7, 0.7]))[None]
+    return d, model, likelihood.group_factors(likelihood.internal(np.array([0.7, 0.7])))[None]
 
 
 @pytest.mark.parametrize("unit", [None, "g", "h"])
 def test_no_digits_are_pretended_where_a_set_alone_tells_of_a_coefficient(unit: str | None):
-    _, model, phi = alone_with_a_coefficient(1e8)
-    found = LeaveOut(model, unit).log_densities(phi, np.log([1.3]))[0]
+    _, model, lam = alone_with_a_coefficient(1e8)
+    found = LeaveOut(model, unit).log_densities(lam, np.log([1.3]))[0]
     lonely = {None: 5, "g": 2, "h": 1}[unit]
     assert np.isnan(found[lonely])
 
@@ -138,9 +138,9 @@ def test_no_digits_are_pretended_where_a_set_alone_tells_of_a_coefficient(unit: 
 def test_digits_are_kept_where_a_set_alone_tells_of_a_coefficient(unit: str | None):
     wide, sigma = 1e4, 1.3
     tau = 0.7 * sigma
-    d, model, phi = alone_with_a_coefficient(wide)
+    d, model, lam = alone_with_a_coefficient(wide)
     g, h = (d.factors[name].codes for name in "gh")
-    found = LeaveOut(model, unit).log_densities(phi, np.log([sigma]))[0]
+    found = LeaveOut(model, unit).log_densities(lam, np.log([sigma]))[0]
     with localcontext() as context:
         context.prec = 60
         X, y = d.X.astype(int), [Decimal(float(v)) for v in d.y]
@@ -177,4 +177,4 @@ def test_too_much_work_is_an_error(monkeypatch: pytest.MonkeyPatch, unit: str | 
     monkeypatch.setattr(leave_out, "MOST_WORK", 1000)
     model = integrated(design("crossed"))
     with pytest.raises(ModelError, match="multiplications"):
-        LeaveOut(model, unit).log_densities(np.array([[0.5, 0.5]]), np.zeros(1))
+        LeaveOut(model, unit).log_densities(np.full((1, 2, 1, 1), 0.5), np.zeros(1))

@@ -18,10 +18,7 @@ def test_parameters_of_a_wrong_length_are_refused_wherever_they_go(wrong: object
     """One number too few or too many says so, with the terms that the numbers belong to."""
     d = design("several bars on one factor")
     likelihood = MarginalLikelihood(d)
-    p = d.p
-    integrated = IntegratedLikelihood(likelihood, np.zeros(p), np.eye(p))
     many = [np.zeros(0), np.ones((2, 9)), 0.5, np.full(likelihood.size, 0.5), ["a", "b"], None]
-    rng = np.random.default_rng(1)
     one_point = [
         likelihood.internal,
         likelihood.external,
@@ -36,7 +33,6 @@ def test_parameters_of_a_wrong_length_are_refused_wherever_they_go(wrong: object
         likelihood.log_r2_gradient,
         lambda phi: likelihood.solution(phi, reml=True),
         lambda phi: likelihood.conditional_covariances(phi, sigma=1.0),
-        lambda phi: integrated.log_density(phi, 0.0),
         lambda phi: (
             minimise(Profiled(likelihood, reml=True), phi) if phi is not None else likelihood.factors(phi)
         ),
@@ -44,10 +40,6 @@ def test_parameters_of_a_wrong_length_are_refused_wherever_they_go(wrong: object
     many_points = [
         lambda phi: likelihood.criteria(phi, reml=True),
         likelihood.group_factors_many,
-        likelihood.external_factors_many,
-        lambda phi: integrated.log_densities(phi, np.zeros(2)),
-        lambda phi: integrated.draw(phi, np.zeros(2), rng),
-        lambda phi: LeaveOut(integrated).log_densities(phi, np.zeros(2)),
     ]
     expected = rf"Expected: {likelihood.size} numbers: 1 for \(1 \| Subject\), 3 for"
     for call in one_point:
@@ -58,14 +50,31 @@ def test_parameters_of_a_wrong_length_are_refused_wherever_they_go(wrong: object
             call(many[WRONG.index(wrong)])
 
 
+@pytest.mark.parametrize("wrong", [0.5, np.ones(4), np.ones((2, 2)), ["a"], None], ids=repr)
+def test_factors_of_a_wrong_shape_are_refused_wherever_they_go(wrong: object):
+    likelihood = MarginalLikelihood(design("several bars on one factor"))
+    p = likelihood.cross.p
+    integrated = IntegratedLikelihood(likelihood, np.zeros(p), np.eye(p))
+    shape = ", ".join(map(str, likelihood.group_factors(likelihood.start).shape))
+    with pytest.raises(ModelError, match=rf"Expected: \({shape}\)"):
+        integrated.log_density(wrong, 0.0)
+    for call in (
+        integrated.log_densities,
+        lambda lam, log_sigma: integrated.draw(lam, log_sigma, np.random.default_rng(1)),
+        LeaveOut(integrated).log_densities,
+    ):
+        with pytest.raises(ModelError, match=rf"Expected: \(S, {shape}\)"):
+            call(wrong, np.zeros(2))
+
+
 @pytest.mark.parametrize("wrong", [0.0, np.zeros(1), np.zeros((2, 1)), np.zeros(3)], ids=str)
 def test_sigma_is_one_number_for_each_point(wrong: object):
     likelihood = MarginalLikelihood(design("one intercept"))
     integrated = IntegratedLikelihood(likelihood, np.zeros(1), np.eye(1))
-    phi = np.ones((2, 1))
+    lam = np.ones((2, 1, 1, 1))
     for call in (integrated.log_densities, LeaveOut(integrated).log_densities):
         with pytest.raises(ModelError, match=r"Expected: \(2,\), one number for each point"):
-            call(phi, wrong)
+            call(lam, wrong)
 
 
 @pytest.mark.parametrize("reml", ["ML", "no", 0, 1, None])

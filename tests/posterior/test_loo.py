@@ -175,13 +175,13 @@ def test_names_lead_back_to_the_likelihoods_parameters(formula, data, options):
     likelihood = MarginalLikelihood(model.design)
     scales = ScaleParameters(model, likelihood)
     psi = scales.start + 0.3 * np.random.default_rng(1).normal(size=(20, scales.size))
-    phi, log_sigma = scales.internal(psi)
+    lam, log_sigma = scales.internal(psi)
     draws = DrawArrays(scales.names, scales.named(psi))
     everything = slice(0, 20)
     sigma = draws.sigma(everything)
     factors = [draws.factor(t, everything) / sigma[:, None, None] for t in range(len(model.design.terms))]
     np.testing.assert_allclose(np.log(sigma), log_sigma, rtol=1e-12)
-    np.testing.assert_allclose(likelihood.internal_many(factors), phi, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(likelihood.variances.whitened(factors), lam, rtol=1e-9, atol=1e-12)
 
 
 def test_levels_and_rows_have_their_labels(dyestuff, weighted):

@@ -97,8 +97,9 @@ def test_conditional_draws_are_those_of_the_dense_normal(formula, data):
     phi = np.abs(likelihood.start + 0.3 * rng.normal(size=likelihood.size))
     sigma = 0.7 * np.std(design.y)
     size = 20_000
-    _, drawn = integrated.draw(np.tile(phi, (size, 1)), np.full(size, np.log(sigma)), rng)
-    factors = [lam[0] for lam in likelihood.external_factors_many(phi[None])]
+    lam = likelihood.group_factors(phi)[None]
+    _, drawn = integrated.draw(np.tile(lam, (size, 1, 1, 1)), np.full(size, np.log(sigma)), rng)
+    factors = [factor[0] for factor in likelihood.variances.unwhitened(lam)]
     G_inverse = [
         np.kron(np.eye(len(term.factor)), np.linalg.inv(sigma**2 * lam @ lam.T))
         for term, lam in zip(design.terms, factors, strict=True)

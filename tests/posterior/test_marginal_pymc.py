@@ -63,11 +63,18 @@ def integrated_of(model: MixedModel) -> IntegratedLikelihood:
 def somewhere(integrated: IntegratedLikelihood, seed: int = 1) -> tuple[np.ndarray, float]:
     rng = np.random.default_rng(seed)
     phi = integrated.likelihood.start + 0.3 * rng.normal(size=integrated.size)
-    return phi, float(np.log(integrated.likelihood.coordinates.scale) - 0.2)
+    return integrated.likelihood.group_factors(phi).ravel(), float(
+        np.log(integrated.likelihood.coordinates.scale) - 0.2
+    )
+
+
+def shape(integrated: IntegratedLikelihood) -> tuple[int, int, int]:
+    layout = integrated.likelihood.layout
+    return len(layout.cross.groups), layout.k_max, layout.k_max
 
 
 def symbolic(integrated: IntegratedLikelihood) -> tuple[list[Any], Any]:
-    inputs = [pt.dvector("phi"), pt.dscalar("log_sigma")]
+    inputs = [pt.dvector("lam"), pt.dscalar("log_sigma")]
     return inputs, log_likelihood(integrated, *inputs)
 
 
@@ -79,32 +86,35 @@ def test_the_operation_is_the_integrated_likelihood(mode: str):
     function = pytensor.function(inputs, [value, *pt.grad(value, inputs[:2])], mode=mode)
     for name in NAMES:
         integrated = integrated_of(case_model(name))
-        phi, log_sigma = somewhere(integrated)
-        found = function(phi, log_sigma, *integrated.packed)
-        for ours, expected in zip(found, integrated.log_density(phi, log_sigma), strict=True):
-            assert_allclose(ours, expected, rtol=1e-12, atol=1e-12)
+        lam, log_sigma = somewhere(integrated)
+        found = function(lam, log_sigma, *integrated.packed)
+        expected = integrated.log_density(lam.reshape(shape(integrated)), log_sigma)
+        for ours, theirs in zip(found, expected, strict=True):
+            assert_allclose(ours, np.ravel(theirs) if np.ndim(theirs) else theirs, rtol=1e-12, atol=1e-12)
 
 
 def test_in_numbas_mode_no_python_runs():
     """Object mode would warn, and warnings are errors here; the inputs need not lie side by side."""
     integrated = integrated_of(model_of(*SLEEP))
-    (phi, log_sigma), value = symbolic(integrated)
-    strided = value.owner.op(phi[::2], log_sigma, *value.owner.inputs[2:])[0]
-    function = pytensor.function([phi, log_sigma], [strided, pt.grad(strided, phi)], mode="NUMBA")
+    (lam, log_sigma), value = symbolic(integrated)
+    strided = value.owner.op(lam[::2], log_sigma, *value.owner.inputs[2:])[0]
+    function = pytensor.function([lam, log_sigma], [strided, pt.grad(strided, lam)], mode="NUMBA")
     at, log_s = somewhere(integrated)
     value, gradient = function(np.repeat(at, 2), log_s)
-    expected, by_phi, _ = integrated.log_density(at, log_s)
+    expected, by_lam, _ = integrated.log_density(at.reshape(shape(integrated)), log_s)
+    by_lam = by_lam.ravel()
     assert float(value) == pytest.approx(expected, rel=1e-13)
-    assert_allclose(gradient, np.column_stack([by_phi, np.zeros_like(by_phi)]).ravel(), rtol=1e-12)
+    assert_allclose(gradient, np.column_stack([by_lam, np.zeros_like(by_lam)]).ravel(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["factor slopes", "chain with slopes, crossed with slopes"])
 def test_pytensor_finds_the_gradient_right(name: str):
     integrated = integrated_of(case_model(name))
-    phi, log_sigma = somewhere(integrated)
+    lam, log_sigma = somewhere(integrated)
+    places = np.flatnonzero(lam)  # what lies outside the terms' triangles is zero, and stays so
     verify_grad(
-        lambda p, s: log_likelihood(integrated, p, s),
-        [phi, np.array(log_sigma)],
+        lambda p, s: log_likelihood(integrated, pt.zeros(lam.size)[places].set(p), s),
+        [lam[places], np.array(log_sigma)],
         rng=np.random.default_rng(1),
         mode=QUICK,
     )
@@ -114,14 +124,14 @@ def test_where_it_cannot_be_computed_it_is_minus_infinity():
     integrated = integrated_of(model_of(*SLEEP))
     inputs, value = symbolic(integrated)
     function = pytensor.function(inputs, [value, *pt.grad(value, inputs)], mode=QUICK)
-    for found in (function([np.nan, 0.0, 1.0], 0.0), function([1.0, 0.0, 1.0], 900.0)):
+    for found in (function([np.nan, 0.0, 0.0, 1.0], 0.0), function([1.0, 0.0, 0.0, 1.0], 900.0)):
         assert found[0] == -np.inf
         assert not np.any(np.hstack(found[1:]))
 
 
 def test_second_derivatives_are_refused_and_other_inputs_too():
     integrated = integrated_of(model_of(*DYESTUFF))
-    (phi, log_sigma), value = symbolic(integrated)
+    (lam, log_sigma), value = symbolic(integrated)
     slope = pt.grad(value, log_sigma)
     with pytest.raises(NullTypeGradError, match="second derivatives"):
         pt.grad(slope, log_sigma)
@@ -129,14 +139,17 @@ def test_second_derivatives_are_refused_and_other_inputs_too():
     with pytest.raises(TypeError, match="log σ"):
         MarginalLogLikelihood()(pt.dmatrix(), log_sigma, whole, real)
     with pytest.raises(TypeError, match="log σ"):
-        MarginalLogLikelihood()(phi, log_sigma, real, whole)
+        MarginalLogLikelihood()(lam, log_sigma, real, whole)
 
 
 def test_a_graph_with_it_can_be_pickled():
     integrated = integrated_of(model_of(*DYESTUFF))
     inputs, value = pickle.loads(pickle.dumps(symbolic(integrated)))
-    found = pytensor.function(inputs, value, mode=QUICK)(*somewhere(integrated))
-    assert float(found) == pytest.approx(integrated.log_density(*somewhere(integrated))[0], rel=1e-13)
+    lam, log_sigma = somewhere(integrated)
+    found = pytensor.function(inputs, value, mode=QUICK)(lam, log_sigma)
+    assert float(found) == pytest.approx(
+        integrated.log_density(lam.reshape(shape(integrated)), log_sigma)[0], rel=1e-13
+    )
 
 
 def log_density_by_hand(model: MixedModel, point: dict[str, np.ndarray]) -> float:
@@ -214,9 +227,9 @@ def test_variables_of_the_users_own_have_the_same_likelihood(name: str):
     target = MarginalTarget(model, cores=1)
     psi = target.scales.start + 0.3 * np.random.default_rng(3).normal(size=target.size)
     named = {key: values[0] for key, values in target.scales.named(psi[None]).items()}
-    phi, log_sigma = target.scales.internal(psi[None])
+    lam, log_sigma = target.scales.internal(psi[None])
     value = integrated_logp(model, named).eval(mode=QUICK)
-    assert float(value) == pytest.approx(integrated.log_density(phi[0], log_sigma[0])[0], rel=1e-12)
+    assert float(value) == pytest.approx(integrated.log_density(lam[0], log_sigma[0])[0], rel=1e-12)
 
 
 @pytest.mark.parametrize(

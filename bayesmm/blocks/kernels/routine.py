@@ -10,7 +10,7 @@ under which it is kept holds a digest of all that went into it, other files' fun
 numba itself looks at the function's own file only.
 
 An array that compiled code makes for itself is freed after the last use of its name: what is done with its
-address has to be done in a routine that is given its ``ctypes``, as in :mod:`bayesmm.blocks.kernels.slope`.
+address has to be done in a routine that is given its ``ctypes``, as in :mod:`bayesmm.blocks.kernels.density`.
 And a literal number as an argument would have a function compiled anew for that number.
 """
 

@@ -77,14 +77,14 @@ def to_pymc_marginal(model: MixedModel) -> pm.Model:
                 if named.corr is None
                 else correlation_rows(term.k, named, priors[named.corr])
             )
-        phi, log_sigma = _internal(integrated, sds, rows, sigma)
+        lam, log_sigma = _internal(integrated, sds, rows, sigma)
 
-        def logp(y: Any, phi: Any, log_sigma: Any, mean: Any) -> Any:
-            return _log_likelihood(integrated, phi, log_sigma)
+        def logp(y: Any, lam: Any, log_sigma: Any, mean: Any) -> Any:
+            return _log_likelihood(integrated, lam, log_sigma)
 
         pm.CustomDist(
             names.response,
-            phi,
+            lam,
             log_sigma,
             _prior_mean(model),
             logp=logp,
@@ -165,10 +165,10 @@ def _integrated(model: MixedModel) -> IntegratedLikelihood:
     return IntegratedLikelihood(model.likelihood, *normal_prior(model))
 
 
-def _log_likelihood(integrated: IntegratedLikelihood, phi: Any, log_sigma: Any) -> Any:
+def _log_likelihood(integrated: IntegratedLikelihood, lam: Any, log_sigma: Any) -> Any:
     from bayesmm.posterior.pymc.marginal_op import log_likelihood
 
-    return log_likelihood(integrated, phi, log_sigma)
+    return log_likelihood(integrated, lam, log_sigma)
 
 
 def _internal(
@@ -177,18 +177,27 @@ def _internal(
     rows: Sequence[Sequence[Sequence[Any]]],
     sigma: Any,
 ) -> tuple[Any, Any]:
-    """φ (d,) and log σ, of each term's sds and of the rows of L of its correlations."""
+    """λ̃ of the groups, flat, and log σ, from each term's sds and the rows of L of its correlations."""
     import pytensor.tensor as pt
 
     likelihood = integrated.likelihood
-    phi = []
-    for t, (_, chart) in enumerate(likelihood.variances.blocks):
-        T = likelihood.coordinates.bases[t]
+    k_max = likelihood.layout.k_max
+    lam: list[Any] = [pt.as_tensor(0.0)] * (len(likelihood.cross.groups) * k_max**2)
+    for t, T in enumerate(likelihood.coordinates.bases):
+        g, start = likelihood.place(t)
         relative = [sd / sigma for sd in sds[t]]
-        for (r, c), *_ in chart.places:
-            inner = range(c, r + 1)  # T and L are lower triangular
-            phi.append(sum(T[r, m] * relative[m] * rows[t][m][c] for m in inner if T[r, m] != 0.0))
-    return pt.stack(phi), pt.log(sigma)
+        for r in range(len(T)):
+            for c in range(r + 1):
+                # T and L are lower triangular, and often diagonal
+                inner = [m for m in range(c, r + 1) if T[r, m] != 0.0 and not _is_zero(rows[t][m][c])]
+                if inner:
+                    at = (g * k_max + start + r) * k_max + start + c
+                    lam[at] = sum(T[r, m] * relative[m] * rows[t][m][c] for m in inner)
+    return pt.stack(lam), pt.log(sigma)
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, float) and value == 0.0
 
 
 def _prior_mean(model: MixedModel) -> np.ndarray:

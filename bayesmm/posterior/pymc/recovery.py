@@ -122,8 +122,8 @@ def _draw(
         at = slice(start, min(start + length, S))
         sigma = arrays.sigma(at)
         factors = [arrays.factor(t, at) / sigma[:, None, None] for t in range(len(design.terms))]
-        phi = model.likelihood.internal_many(factors)
-        density, drawn = integrated.draw(phi, np.log(sigma), rng, cores=cores)
+        lam = model.likelihood.variances.whitened(factors)
+        density, drawn = integrated.draw(lam, np.log(sigma), rng, cores=cores)
         if not np.isfinite(density).all():
             raise ModelError(
                 "at a draw of the trace the model's density can't be computed",

@@ -1,4 +1,4 @@
-"""Compiled: p(y | φ, σ) with b and β integrated out, and its gradient, in one call at one point.
+"""Compiled: p(y | λ, σ) with b and β integrated out, and its gradient, in one call at one point.
 
 What :mod:`bayesmm.likelihood.integrated` says of the value and the gradient is done here without Python in
 between, in workspaces of the call's own: threads may call it at the same time. Everything that doesn't change
@@ -16,7 +16,6 @@ from numba.core import types
 from bayesmm.blocks.kernels.inversion import contract_head, contract_tail
 from bayesmm.blocks.kernels.moments import factorize, solve_and_invert
 from bayesmm.blocks.kernels.routine import (
-    INTEGER,
     INTEGERS,
     NUMBER,
     NUMBERS,
@@ -25,11 +24,19 @@ from bayesmm.blocks.kernels.routine import (
     offset,
     routine,
 )
-from bayesmm.blocks.kernels.table import K_MAX, N_DIAGONAL, N_GROUPS, N_ROWS, Q_HEAD, Q_TAIL, SCRATCH, SIZE
+from bayesmm.blocks.kernels.table import (
+    K_GROUP,
+    K_MAX,
+    N_DIAGONAL,
+    N_GROUPS,
+    N_ROWS,
+    Q_HEAD,
+    Q_TAIL,
+    SCRATCH,
+    SIZE,
+)
 from bayesmm.blocks.packed import (
-    N_PLACES,
     PACKED,
-    PLACES,
     PRIOR_MEAN,
     RIDGE,
     SCALARS,
@@ -40,35 +47,36 @@ LARGEST_OMEGA = 1e200
 """σ² in the whitened units is taken between the inverse of this and this."""
 
 
-@routine(NUMBER(INTEGERS, NUMBERS, NUMBERS, INTEGER, NUMBER, NUMBERS))
-def log_density(whole: Any, real: Any, phi: Any, d: int, log_sigma: float, gradient: Any) -> float:
-    """log p(y | φ, σ); −∞, with a gradient of zeros, where it can't be computed.
+@routine(NUMBER(INTEGERS, NUMBERS, NUMBERS, NUMBER, NUMBERS))
+def log_density(whole: Any, real: Any, lam: Any, log_sigma: float, gradient: Any) -> float:
+    """log p(y | λ, σ); −∞, with a gradient of zeros, where it can't be computed.
 
     Parameters
     ----------
     whole, real
         The likelihood and the prior of β, as :func:`bayesmm.blocks.packed.pack` makes them.
-    phi
-        (d,) relative covariance parameters.
+    lam
+        (G, k_max, k_max) relative factors, lower triangular, zero beyond a group's own k.
     log_sigma
         log σ in the user's units.
     gradient
-        (d + 1,) filled with the derivatives in φ and in log σ.
+        (G k_max k_max + 1,) filled with the derivatives in the lower triangles of λ, and in log σ.
     """
     m = whole[SIZE]
     length = m * m + m + whole[Q_HEAD] + 2 * (whole[N_DIAGONAL] + whole[N_ROWS]) + whole[SCRATCH]
-    length += 2 * whole[N_GROUPS] * whole[K_MAX] * whole[K_MAX] + 3
+    length += 3
     table, work = np.empty(PACKED, np.int64), np.empty(length)
-    return _log_density(whole, real, phi, d, log_sigma, gradient, table.ctypes, work.ctypes)
+    return _log_density(whole, real, lam, log_sigma, gradient, table.ctypes, work.ctypes)
 
 
-@routine(NUMBER(INTEGERS, NUMBERS, NUMBERS, INTEGER, NUMBER, NUMBERS, INTEGERS, NUMBERS))
+@routine(NUMBER(INTEGERS, NUMBERS, NUMBERS, NUMBER, NUMBERS, INTEGERS, NUMBERS))
 def _log_density(
-    whole: Any, real: Any, phi: Any, d: int, log_sigma: float, gradient: Any, t: Any, lam: Any
+    whole: Any, real: Any, lam: Any, log_sigma: float, gradient: Any, t: Any, dets: Any
 ) -> float:
-    """The same with memory for the table, and for λ and all that is laid behind it."""
+    """The same with memory for the table, and for the log-determinants and all that is laid behind them."""
     unpack(whole, real, t)
-    for i in range(d + 1):
+    n_lam = t[N_GROUPS] * t[K_MAX] * t[K_MAX]
+    for i in range(n_lam + 1):
         gradient[i] = 0.0
     scalars = numbers(t[SCALARS])
     log_omega = 2.0 * (log_sigma - scalars[0])
@@ -76,20 +84,13 @@ def _log_density(
     if not (omega < LARGEST_OMEGA and omega * LARGEST_OMEGA > 1.0):
         return -np.inf
     m, q_head, q_tail, k_max = t[SIZE], t[Q_HEAD], t[Q_TAIL], t[K_MAX]
-    places, ridge, prior_mean = integers(t[PLACES]), numbers(t[RIDGE]), numbers(t[PRIOR_MEAN])
-    p, n_lam, n_head = m - q_tail - 1, t[N_GROUPS] * k_max * k_max, t[N_DIAGONAL] + t[N_ROWS]
-    by_group = offset(lam, n_lam)
-    dets = offset(by_group, n_lam)
+    k_group, ridge, prior_mean = integers(t[K_GROUP]), numbers(t[RIDGE]), numbers(t[PRIOR_MEAN])
+    p, n_head = m - q_tail - 1, t[N_DIAGONAL] + t[N_ROWS]
     D = offset(dets, 3)
     W, T = offset(D, t[N_DIAGONAL]), offset(D, n_head)
     u = offset(T, m * m)
     x = offset(u, q_head)
     inverse = offset(x, m)
-    for i in range(2 * n_lam):
-        lam[i] = 0.0
-    for i in range(t[N_PLACES]):
-        place = offset(places, 4 * i)
-        lam[(place[1] * k_max + place[2]) * k_max + place[3]] = phi[place[0]]
 
     if factorize(t, lam, ridge, omega, D, W, T, dets) == 0:
         return -np.inf
@@ -106,17 +107,17 @@ def _log_density(
             by_C = T[(q_tail + i) * m + q_tail + j]  # C⁻¹: the block of X in the whole inverse
             slope += ridge[i * (p + 1) + j] * (omega * by_C + away * (x[q_tail + j] - prior_mean[j]))
     kappa = 1.0 / omega
-    contract_head(t, lam, inverse, offset(inverse, t[N_DIAGONAL]), kappa, u, x, by_group)
-    contract_tail(t, lam, kappa, x, T, by_group)
-    for i in range(t[N_PLACES]):
-        place = offset(places, 4 * i)
-        gradient[place[0]] -= by_group[(place[1] * k_max + place[2]) * k_max + place[3]]
-    gradient[d] = -slope
-    for i in range(d + 1):
+    contract_head(t, lam, inverse, offset(inverse, t[N_DIAGONAL]), kappa, u, x, gradient)
+    contract_tail(t, lam, kappa, x, T, gradient)
+    for i in range(n_lam):  # a lower triangle in each group; the rest stays zero
+        r, c = i // k_max % k_max, i % k_max
+        gradient[i] = -gradient[i] if c <= r and r < k_group[i // (k_max * k_max)] else 0.0
+    gradient[n_lam] = -slope
+    for i in range(n_lam + 1):
         if not np.isfinite(gradient[i]):
             value = -np.inf
     if value == -np.inf:
-        for i in range(d + 1):
+        for i in range(n_lam + 1):
             gradient[i] = 0.0
     return value
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bayesmm.blocks.kernels.dense import SMALL, factor, invert, last_row_solution
-from bayesmm.blocks.kernels.slope import log_density
+from bayesmm.blocks.kernels.density import log_density
 from bayesmm.blocks.kernels.table import ARRAYS, LAYOUT
-from bayesmm.blocks.packed import N_PLACES, PLACES, PRIOR_MEAN, RIDGE, SCALARS, Extent, pack
+from bayesmm.blocks.packed import PRIOR_MEAN, RIDGE, SCALARS, Extent, pack
 from bayesmm.design import build_design
 from bayesmm.errors import ModelError
 from bayesmm.likelihood import IntegratedLikelihood, MarginalLikelihood
@@ -48,8 +48,9 @@ def by_the_factorization(model: IntegratedLikelihood, phi: np.ndarray, log_sigma
 
 
 def at_once(model: IntegratedLikelihood, phi: np.ndarray, log_sigma: float) -> np.ndarray:
-    value, by_phi, by_sigma = model.log_density(phi, log_sigma)
-    return np.array([value, *by_phi, by_sigma])
+    likelihood = model.likelihood
+    value, by_lam, by_sigma = model.log_density(likelihood.group_factors(phi), log_sigma)
+    return np.array([value, *likelihood.variances.pull_back(phi, by_lam), by_sigma])
 
 
 def assert_same(ours: np.ndarray, expected: np.ndarray) -> None:
@@ -97,10 +98,12 @@ def test_the_gradient_of_a_large_tail_is_the_central_difference(large: Integrate
     ours = at_once(large, at[:-1], at[-1])
     step = 1e-5
     around = np.vstack([at + step * np.eye(len(at)), at - step * np.eye(len(at))])
-    value = large.log_densities(around[:, :-1], around[:, -1])
+    lam = large.likelihood.group_factors_many(around[:, :-1])
+    value = large.log_densities(lam, around[:, -1])
     expected = (value[: len(at)] - value[len(at) :]) / (2 * step)
     assert_allclose(ours[1:], expected, rtol=0, atol=1e-6 * np.abs(expected).max())
-    assert ours[0] == pytest.approx(large.log_densities(at[None, :-1], at[-1:])[0], rel=1e-13)
+    here = large.likelihood.group_factors_many(at[None, :-1])
+    assert ours[0] == pytest.approx(large.log_densities(here, at[-1:])[0], rel=1e-13)
 
 
 def test_threads_may_call_it_at_the_same_time(large: IntegratedLikelihood):
@@ -118,36 +121,37 @@ def test_where_it_cannot_be_computed_the_gradient_is_zero(large: IntegratedLikel
         assert_array_equal(at_once(large, phi, log_sigma), [-np.inf] + [0.0] * (large.size + 1))
 
 
-def test_a_point_of_the_wrong_length_is_refused(large: IntegratedLikelihood):
-    with pytest.raises(ModelError, match=f"Expected: {large.size} numbers"):
-        large.log_density(np.ones(large.size - 1), 0.0)
+def test_factors_of_the_wrong_shape_are_refused(large: IntegratedLikelihood):
+    shape = large.likelihood.group_factors(large.likelihood.start).shape
+    with pytest.raises(ModelError, match=f"Expected: .{', '.join(map(str, shape))}"):
+        large.log_density(np.ones(shape[1:]), 0.0)
 
 
 def test_the_arrays_are_packed_where_the_table_says(large: IntegratedLikelihood):
     layout, size = large.likelihood.layout, large.likelihood.cross.p
     rng = np.random.default_rng(4)
     extent = Extent(
-        places=np.arange(12).reshape(3, 4),
         ridge=rng.normal(size=(size + 1, size + 1)),
         prior_mean=rng.normal(size=size),
         scalars=np.array([0.1, 0.2, 0.3]),
     )
     whole, real = pack(layout, extent)
-    found = [*whole[:ARRAYS], *whole[[PLACES, RIDGE, PRIOR_MEAN, SCALARS]]]
+    found = [*whole[:ARRAYS], *whole[[RIDGE, PRIOR_MEAN, SCALARS]]]
     for place, array in zip(found, (*layout.table.arrays, *extent), strict=True):
         source, start = (whole, place) if place >= 0 else (real, -1 - place)
         assert source.dtype == array.dtype
         assert_array_equal(source[start : start + array.size], array.ravel())
     assert_array_equal(whole[ARRAYS:LAYOUT], layout.table.numbers)
-    assert whole[N_PLACES] == 3
 
 
 def test_arrays_that_must_not_be_written_to_are_not(large: IntegratedLikelihood):
     whole, real = (array.copy() for array in large.packed)
     whole.flags.writeable = real.flags.writeable = False
-    phi, gradient = points(large.likelihood)[1], np.empty(large.size + 1)
-    value = log_density(whole, real, phi, large.size, -0.1, gradient)
-    assert_array_equal([value, *gradient], at_once(large, phi, -0.1))
+    lam = large.likelihood.group_factors(points(large.likelihood)[1])
+    gradient = np.empty(lam.size + 1)
+    value = log_density(whole, real, lam, -0.1, gradient)
+    expected, by_lam, by_sigma = large.log_density(lam, -0.1)
+    assert_array_equal([value, *gradient], [expected, *by_lam.ravel(), by_sigma])
 
 
 @pytest.mark.parametrize("m", [1, 2, 7, SMALL, SMALL + 1, 150])
