@@ -170,13 +170,13 @@ def default_priors(design: Design) -> dict[str, Prior]:
         if term.name == INTERCEPT:
             priors[INTERCEPT] = Prior("Normal", mu=float(np.mean(explained)), sigma=2.5 * s_y)
         else:
-            columns = [design.X[:, j] for j in term.positions]
+            columns = [design.sources[j].column(design.n) for j in term.positions]
             scales = [2.5 * max(s_y / _size(x), from_zero / _root_mean_square(x)) for x in columns]
             priors[term.name] = Prior("Normal", mu=0.0, sigma=_one_or_many(scales, term.dim))
     weight = 1.0 if design.weights is None else float(np.mean(design.weights))
     priors[SIGMA] = Prior("HalfStudentT", nu=4.0, sigma=s_y * np.sqrt(weight))
     for term, named in zip(design.terms, names.terms, strict=True):
-        priors |= _sd_priors(named, s_y, [_size(x) for x in term.Xi.T])
+        priors |= _sd_priors(named, s_y, [_size(source.column(design.n)) for source in term.sources])
     priors |= {
         parameter.name: Prior("LKJ", eta=2.0) for parameter in names.parameters if parameter.kind == "corr"
     }

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from bayesmm.design.design import Design
 from bayesmm.design.random_term import RandomTerm
-from bayesmm.design.rank import aliased_columns
+from bayesmm.design.rank import aliased_sources
+from bayesmm.design.sources import ModelMatrix
 from bayesmm.errors import DataError
 
 
@@ -72,7 +71,7 @@ def unidentified(design: Design) -> tuple[str, ...]:
     found += [
         f"The columns of ({term.label}) are linearly dependent: only priors tell their variances apart."
         for term in design.terms
-        if aliased_columns(term.Xi)
+        if aliased_sources(term.matrix)
     ]
     found += [
         f"The variance of '{column}' in ({term.label}) can't be told from those of ({other.label}), whose "
@@ -93,6 +92,6 @@ def spanned_columns(terms: Sequence[RandomTerm]) -> list[tuple[RandomTerm, str, 
         same = [term for term in terms if term is not other and term.group == other.group]
         if other.covariance.name == "unstructured" and other.k > 1:
             for term in same:
-                aliased = aliased_columns(np.hstack([other.Xi, term.Xi]))
+                aliased = aliased_sources(ModelMatrix(other.matrix.n, (*other.sources, *term.sources)))
                 found += [(term, term.columns[i - other.k], other) for i in aliased if i >= other.k]
     return found

@@ -140,6 +140,9 @@ def test_a_plain_model_forms_no_matrix_and_copies_no_column(data: pd.DataFrame):
     assert ones.is_same(design.sources[0])
     assert slope.is_same(x)
     assert not slope.is_same(indicator)
+    str(model.fit().summary())
+    assert model.priors["x"].distribution == "Normal"
+    assert not any("array" in vars(matrix) for matrix in matrices)
     assert design.X is design.X
     assert "array" in vars(design.rows.fixed)
 
