@@ -24,6 +24,7 @@ from bayesmm.blocks.layout import Layout, layout_of
 from bayesmm.blocks.one_factor import AtPoint, OneFactor, has_one_factor
 from bayesmm.design.design import Design
 from bayesmm.errors import ModelError
+from bayesmm.likelihood.moment_start import moment_start
 from bayesmm.likelihood.row_pass import coordinates_and_cross_product
 from bayesmm.likelihood.solution import Solution
 from bayesmm.likelihood.variances import Variances
@@ -99,6 +100,11 @@ class MarginalLikelihood:
     def start(self) -> np.ndarray:
         """(d,) φ with every relative factor the identity, or what is nearest to it."""
         return self.variances.start
+
+    @cached_property
+    def moments(self) -> np.ndarray:
+        """(d,) φ where a search may begin: what moments say of the variances."""
+        return moment_start(self.cross, self.variances, self.natural)
 
     def internal(self, theta: np.ndarray) -> np.ndarray:
         """θ → φ."""
