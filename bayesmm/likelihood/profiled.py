@@ -72,8 +72,8 @@ class Profiled:
 
     @property
     def start(self) -> np.ndarray:
-        """(d,) φ with every relative factor the identity, or what is nearest to it."""
-        return self.likelihood.start
+        """(d,) φ where a search begins, from moments."""
+        return self.likelihood.moments
 
     @property
     def cost(self) -> float:

@@ -20,11 +20,14 @@ class Evaluations:
         self.objective = objective
         self.count = 0
         self._seen: dict[bytes, tuple[float, np.ndarray]] = {}
+        self._curved: dict[bytes, tuple[float, np.ndarray, np.ndarray]] = {}
 
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient (d,)."""
         key = x.tobytes()
-        if key not in self._seen:
+        if key not in self._seen and self.objective.exact:  # the Hessian comes with them, and will be wanted
+            self.with_curvature(x)
+        elif key not in self._seen:
             self.count += 1
             self._seen[key] = self.objective.value_and_gradient(x)
         return self._seen[key]
@@ -36,10 +39,12 @@ class Evaluations:
 
     def with_curvature(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Value, gradient (d,), and the Hessian (d, d) or what is close to it."""
-        self.count += 1
-        value, gradient, curvature = self.objective.with_curvature(x)
-        self._seen[x.tobytes()] = value, gradient
-        return value, gradient, curvature
+        key = x.tobytes()
+        if key not in self._curved:
+            self.count += 1
+            self._curved[key] = self.objective.with_curvature(x)
+            self._seen[key] = self._curved[key][:2]
+        return self._curved[key]
 
     def slopes(self, x: np.ndarray) -> list[np.ndarray]:
         """For each block the derivative in λ̃λ̃' (k, k)."""

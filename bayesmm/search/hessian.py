@@ -19,7 +19,7 @@ def hessian(at: Evaluations, region: Region, x: np.ndarray, free: np.ndarray | N
     """
     places = np.flatnonzero(region.free(x) if free is None else free)
     if at.objective.exact:
-        return at.objective.with_curvature(x)[2][np.ix_(places, places)]
+        return at.with_curvature(x)[2][np.ix_(places, places)]
     central = at.objective.cost < DEAR
     here = np.zeros(len(places)) if central else at(x)[1][places]
     rows = []
