@@ -40,6 +40,8 @@ UNFINISHED = 1e-6
 """A gradient, in units of √n over a natural scale, from which the search is finished with the Hessian."""
 LAST_STEPS, NOTHING = 3, 1e-18
 """Newton steps at the end, and the promised decrease (the square of sds) at which x has all its digits."""
+NEARLY_FLAT = 1e-4
+"""Relative curvature at which the Hessian is formed again after the last steps."""
 MAX_RESTARTS = 8
 CHEAP = 15_000
 """Multiplications of one value up to which other minima are looked for."""
@@ -119,7 +121,9 @@ class _Search:
                     starts.append(reason)
                     x = better
                     continue
-            x = self.polish(x, bent)
+            x, before = self.polish(x, bent), x
+            if x is not before and (self.objective.exact or _nearly_flat(bent)):
+                bent = hessian(at, region, x)
             return self.optimum(x, bent, on, onward is not None and given_up, tuple(starts))
 
     def descend(self, x: np.ndarray, floor: np.ndarray) -> np.ndarray:
@@ -221,3 +225,9 @@ class _Search:
             starts=starts,
             evaluations=self.at.count,
         )
+
+
+def _nearly_flat(bent: np.ndarray) -> bool:
+    """Whether what is left of a gradient could be seen in the least curvature, as along a bent valley."""
+    values = np.linalg.eigvalsh(bent)
+    return bool(values[0] < NEARLY_FLAT * values[-1])
