@@ -174,10 +174,10 @@ def _family(name: str, link: str | None) -> Family:
             advice=near_matches(name, FAMILIES),
         )
     family = FAMILIES[name]
-    if link is not None and link not in family.links:
+    if link is not None and link not in family.links():
         raise ModelError(
             f"link is {link!r}",
-            expected=f"a link of {name!r}: {', '.join(map(repr, family.links))}",
+            expected=f"a link of {name!r}: {', '.join(map(repr, family.links()))}",
             advice="link=None for the default",
         )
-    return family(link or family.links[0])
+    return family(link or family.links()[0])

@@ -128,7 +128,7 @@ def code_of(model: MixedModel, estimate: Estimate, posterior: Posterior | None) 
 def _options(model: MixedModel) -> list[str]:
     """Arguments that were not left at their defaults."""
     design, found = model.design, []
-    if model.family.link != type(model.family).links[0]:
+    if model.family.link != type(model.family).links()[0]:
         found.append(f"link={model.family.link!r}")
     defaults = resolve_priors(design, None)
     own = {name: prior for name, prior in model.priors.items() if repr(prior) != repr(defaults[name])}
