@@ -66,6 +66,14 @@ class Chart(ABC):
         """∂f/∂λ̃ (S, k, k), of which the lower triangle counts → ∂f/∂φ (S, size), at φ (S, size)."""
 
     @abstractmethod
+    def reported(self, phi: np.ndarray) -> np.ndarray:
+        """φ (S, size) → (S, m), what the structure tells of the correlation; missing where nothing varies."""
+
+    def walls(self, phi: np.ndarray) -> np.ndarray:
+        """(size,) −1 and +1 where a shape parameter is at its lower or upper wall at φ (size,), else 0."""
+        return np.zeros(self.size, dtype=int)
+
+    @abstractmethod
     def slopes(self, phi: np.ndarray) -> np.ndarray:
         """(size, k, k) ∂(λ̃λ̃')/∂φ_p at φ (size,), symmetric."""
 

@@ -32,6 +32,14 @@ class CompoundSymmetry(Covariance):
         return (0,) * self.k
 
     @property
+    def takes_noise(self) -> bool:
+        return self.k == 2 or (self.k > 2 and len(self.owners) == 1)
+
+    def absorbs(self, weights: np.ndarray) -> bool:
+        """An intercept: the same is added to all variances and covariances."""
+        return len(self.owners) == 1 and np.allclose(weights, weights[0])
+
+    @property
     def shape(self) -> Shape | None:
         return Shape((-1.0 / (self.k - 1),), (1.0,)) if self.k > 1 else None
 

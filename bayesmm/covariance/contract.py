@@ -145,6 +145,17 @@ class Covariance(ABC):
         """
         return None
 
+    def columns_of(self, m: int) -> tuple[int, ...]:
+        """The columns whose correlation the m-th value of :meth:`reported` is; none if it is that of many."""
+        return ()
+
+    def held_by(self, m: int) -> int | None:
+        """The shape parameter that the m-th value of :meth:`reported` is; None for a function of several.
+
+        Values that are shape parameters have profiles.
+        """
+        return m
+
     def correlation_slopes(self, r: np.ndarray) -> np.ndarray:
         """(S, d, k, k) ∂L/∂r_p at r (S, d)."""
         found = np.empty((*r.shape, self.k, self.k))
@@ -167,6 +178,23 @@ class Covariance(ABC):
     def remark(self) -> str:
         """What has to be said for the reported values to be understood; mostly nothing."""
         return ""
+
+    @property
+    def takes_noise(self) -> bool:
+        """Whether G + cI is of the structure whenever G is, for every c ≥ 0, and the columns correlate.
+
+        With one row for each effect such a structure can't be told from the residual variance. Two columns
+        that correlate have any covariance, or any with equal variances.
+        """
+        return self.correlated and self.k == 2
+
+    def absorbs(self, weights: np.ndarray) -> bool:
+        """Whether G + cvv' is of the structure whenever G is, for weights v (k,) and every c ≥ 0.
+
+        Another term's column that is the sum of this term's with such weights has a variance that can't be
+        told from this term's.
+        """
+        return False
 
     @property
     def owners(self) -> tuple[int, ...]:

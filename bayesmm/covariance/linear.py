@@ -60,6 +60,9 @@ class Linear(Chart):
     def phi(self, theta: np.ndarray) -> np.ndarray:
         return self.parameters(self.basis @ self.factor(theta))
 
+    def reported(self, phi: np.ndarray) -> np.ndarray:
+        return np.zeros((len(phi), 0))
+
     def pull_back(self, phi: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         found = np.zeros((len(gradient), self.size))
         for r, c, p in zip(self._row, self._column, self._of, strict=True):

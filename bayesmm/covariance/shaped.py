@@ -41,6 +41,7 @@ class Correlation(Protocol):
     def correlation_slopes(self, r: np.ndarray) -> np.ndarray: ...
     def correlation_pull_back(self, r: np.ndarray, gradient: np.ndarray) -> np.ndarray: ...
     def shape_of(self, R: np.ndarray) -> np.ndarray: ...
+    def reported(self, r: np.ndarray) -> np.ndarray: ...
 
 
 class Bounds(Protocol):
@@ -99,6 +100,15 @@ class Shaped(Chart):
 
     def phi(self, theta: np.ndarray) -> np.ndarray:
         return np.hstack([theta[:, : self.m] * self._sizes, theta[:, self.m :]])
+
+    def reported(self, phi: np.ndarray) -> np.ndarray:
+        told = self.structure.reported(phi[:, self.m :])
+        varies = (phi[:, self._owner] > 0).sum(axis=1) > 1
+        return np.where(varies[:, None], told, np.nan)
+
+    def walls(self, phi: np.ndarray) -> np.ndarray:
+        found = (phi >= self.upper).astype(int) - ((phi <= self.lower) & ~self.nonnegative)
+        return found if self._varies(phi) else np.zeros(self.size, dtype=int)
 
     def pull_back(self, phi: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         r, gradient = phi[:, self.m :], np.tril(gradient)

@@ -50,6 +50,14 @@ class Toeplitz(Covariance):
         return (0,) * self.k
 
     @property
+    def takes_noise(self) -> bool:
+        return self.k == 2 or (self.k > 2 and len(self.owners) == 1)
+
+    def absorbs(self, weights: np.ndarray) -> bool:
+        """An intercept: the same is added to all variances and covariances."""
+        return len(self.owners) == 1 and np.allclose(weights, weights[0])
+
+    @property
     def shape(self) -> Shape | None:
         d = self.k - 1
         return Shape((-1.0,) * d, (1.0,) * d) if d else None
@@ -90,6 +98,10 @@ class Toeplitz(Covariance):
     def reported(self, r: np.ndarray) -> np.ndarray:
         """The correlations of the lags: the first column of L."""
         return self.correlation_factor(r)[:, 1:, 0]
+
+    def held_by(self, m: int) -> int | None:
+        """The first partial autocorrelation is the correlation of lag 1."""
+        return 0 if m == 0 else None
 
     def labels(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"lag {lag}" for lag in range(1, self.k))

@@ -107,6 +107,19 @@ class Unstructured(Covariance):
         reverse = np.linalg.cholesky(correlation[::-1, ::-1])
         return np.ascontiguousarray(reverse.T[::-1, ::-1]) * scale
 
+    @property
+    def takes_noise(self) -> bool:
+        return self.k > 1
+
+    def absorbs(self, weights: np.ndarray) -> bool:
+        return self.k > 1
+
+    def columns_of(self, m: int) -> tuple[int, ...]:
+        return self.pairs[m]
+
+    def held_by(self, m: int) -> int | None:
+        return None
+
     def chart(self, basis: np.ndarray) -> Chart:
         return Cone(basis) if self.k > 1 else Linear((((0, 0),),), basis)
 
@@ -117,6 +130,18 @@ class Cone(Linear):
     def __init__(self, basis: np.ndarray) -> None:
         k = len(basis)
         super().__init__(tuple(((row, column),) for column in range(k) for row in range(column, k)), basis)
+
+    def reported(self, phi: np.ndarray) -> np.ndarray:
+        """The correlations of the pairs of columns, in the user's units."""
+        lam = np.linalg.solve(self.basis, self.factor(phi))
+        length = np.linalg.norm(lam, axis=2)
+        pairs = list(combinations(range(self.k), 2))
+        found = np.full((len(phi), len(pairs)), np.nan)
+        for m, (i, j) in enumerate(pairs):
+            product = length[:, i] * length[:, j]
+            inner = np.einsum("sm,sm->s", lam[:, i], lam[:, j])
+            np.divide(inner, product, out=found[:, m], where=product > 0)
+        return found
 
     def canonical(self, phi: np.ndarray, small: float) -> np.ndarray:
         """The Cholesky factor in which a zero pivot's column is zero, for pivots up to ``small``."""

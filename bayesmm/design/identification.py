@@ -14,11 +14,12 @@ from bayesmm.errors import DataError
 def saturated_term(design: Design) -> RandomTerm | None:
     """A term with as many random effects as there are rows: its variances can't be told from σ².
 
-    That is a grouping factor with one row a level, or correlated columns that take all rows.
+    That is a grouping factor with one row a level, or columns that take all rows and whose covariance takes
+    the residuals' variance in. (The correlations of ``ar1`` part the two: those of residuals don't fall.)
     """
     for term in design.terms:
-        correlated = term.covariance.correlated and term.k * len(term.factor) >= design.n
-        if correlated or len(term.factor) >= design.n:
+        takes_noise = term.covariance.takes_noise and term.k * len(term.factor) >= design.n
+        if takes_noise or len(term.factor) >= design.n:
             return term
     return None
 
@@ -82,16 +83,22 @@ def unidentified(design: Design) -> tuple[str, ...]:
 
 
 def spanned_columns(terms: Sequence[RandomTerm]) -> list[tuple[RandomTerm, str, RandomTerm]]:
-    """(term, column, other): columns that are linear combinations of another term's correlated columns.
+    """(term, column, other): columns whose variance another term's covariance takes in.
 
-    The covariance matrix of those may be any, so that it takes the variance of such a column in. In lme4's
-    ``(f || g)`` the intercept is one, beside the indicators of the factor f.
+    They have a variance of their own, and are linear combinations of the other term's columns. In lme4's
+    ``(f || g)`` the intercept is one, beside the indicators of the factor f, which may have any covariance;
+    ``cs`` and ``toep`` take an intercept in too.
     """
     found = []
     for other in terms:
         same = [term for term in terms if term is not other and term.group == other.group]
-        if other.covariance.name == "unstructured" and other.k > 1:
-            for term in same:
-                aliased = aliased_sources(ModelMatrix(other.matrix.n, (*other.sources, *term.sources)))
-                found += [(term, term.columns[i - other.k], other) for i in aliased if i >= other.k]
+        if not other.covariance.correlated:
+            continue
+        for term in same:
+            aliased = aliased_sources(ModelMatrix(other.matrix.n, (*other.sources, *term.sources)))
+            for i in (i - other.k for i in aliased if i >= other.k):
+                alone = term.covariance.sds.count(term.covariance.sds[i]) == 1
+                weights = np.linalg.lstsq(other.Xi, term.Xi[:, i], rcond=None)[0]
+                if alone and other.covariance.absorbs(weights):
+                    found.append((term, term.columns[i], other))
     return found

@@ -14,6 +14,7 @@ import pandas as pd
 from bayesmm.checks import check_prob
 from bayesmm.design.entrance import frame_of_kind, kind_of
 from bayesmm.estimate.certificate import Certificate
+from bayesmm.estimate.components import variance_components
 from bayesmm.estimate.predictions import check_options, prediction_table
 from bayesmm.estimate.profile import profile
 from bayesmm.estimate.storage import estimate_tree, restored
@@ -134,21 +135,11 @@ class Estimate:
 
         Columns ``group, term1, term2, vcov, sdcor``: for a variance ``term2`` is missing and ``sdcor`` is the
         standard deviation; for a covariance ``sdcor`` is the correlation (missing where a variance is zero).
+        A structure that has few correlations for many pairs of columns has a row for each of its own,
+        ``term1`` its name and ``term2`` what it is (``"lag 2"``); ``covariances`` has the whole matrices.
         """
-        rows: list[tuple[str, str | None, str | None, float, float]] = []
-        for term, covariance in zip(self.model.design.terms, self.covariances, strict=True):
-            G = covariance.to_numpy()
-            sd = np.sqrt(np.diag(G))
-            rows += [(term.group, name, None, G[i, i], sd[i]) for i, name in enumerate(term.columns)]
-            if term.covariance.correlated:
-                for i in range(term.k):
-                    for j in range(i + 1, term.k):
-                        product = sd[i] * sd[j]
-                        correlation = G[i, j] / product if product > 0 else np.nan
-                        rows.append((term.group, term.columns[i], term.columns[j], G[i, j], correlation))
-        rows.append(("Residual", None, None, self.sigma**2, self.sigma))
-        frame = pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"], dtype=object)
-        return frame.astype({"vcov": float, "sdcor": float})
+        reported = self._likelihood.variances.reported(self._optimum.phi)
+        return variance_components(self.model.design.terms, self.covariances, reported, self.sigma)
 
     @cached_property
     def sdcor_se(self) -> pd.Series:

@@ -33,10 +33,12 @@ def sdcor_standard_errors(objective: Profiled, optimum: Optimum) -> np.ndarray:
     covariance[-1, -1] += 2.0 / objective.degrees
     log_variance = 2.0 * np.log(objective.solution(optimum.phi).sigma)
     at = np.append(optimum.phi, log_variance)
-    columns = []
+    variances, columns = likelihood.variances, []
+    room = np.full(len(at), np.inf)
+    room[:-1] = np.minimum(variances.upper - optimum.phi, optimum.phi - variances.walls) / 2
     for i in [*free, len(at) - 1]:
         step = np.zeros(len(at))
-        step[i] = 1e-5 * max(1.0, abs(at[i]))
+        step[i] = min(1e-5 * max(1.0, abs(at[i])), room[i])
         up, down = at + step, at - step
         difference = _sdcor(likelihood, up[:-1], up[-1]) - _sdcor(likelihood, down[:-1], down[-1])
         columns.append(difference / (2 * step[i]))
@@ -48,14 +50,8 @@ def sdcor_standard_errors(objective: Profiled, optimum: Optimum) -> np.ndarray:
 def _sdcor(likelihood: MarginalLikelihood, phi: np.ndarray, log_variance: float) -> np.ndarray:
     """Standard deviations and correlations in the order of ``varcorr``, the residual last."""
     sigma = np.exp(0.5 * log_variance)
-    values: list[float] = []
-    factors = likelihood.external_factors(phi)
-    for term, lam in zip(likelihood.design.terms, factors, strict=True):
-        length = np.sqrt(np.einsum("ij,ij->i", lam, lam))
-        values += list(sigma * length)
-        if term.covariance.correlated:
-            for i in range(term.k):
-                for j in range(i + 1, term.k):
-                    product = length[i] * length[j]
-                    values.append(float(lam[i] @ lam[j] / product) if product > 0 else np.nan)
-    return np.array([*values, sigma])
+    values: list[np.ndarray] = []
+    reported = likelihood.variances.reported(phi)
+    for lam, correlations in zip(likelihood.external_factors(phi), reported, strict=True):
+        values += [sigma * np.sqrt(np.einsum("ij,ij->i", lam, lam)), correlations]
+    return np.concatenate([*values, [sigma]])

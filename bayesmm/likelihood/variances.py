@@ -81,6 +81,11 @@ class Variances:
         return np.concatenate([chart.lower for chart in self.charts])
 
     @property
+    def walls(self) -> np.ndarray:
+        """(d,) the lower bounds beyond which nothing is defined."""
+        return np.where(self.nonnegative, -np.inf, self.lower)
+
+    @property
     def upper(self) -> np.ndarray:
         """(d,) upper bounds."""
         return np.concatenate([chart.upper for chart in self.charts])
@@ -153,6 +158,11 @@ class Variances:
         """θ (d,) → φ (d,)."""
         theta = self.checked(theta)
         return np.concatenate([chart.phi(theta[None, at])[0] for at, chart in self.blocks])
+
+    def reported(self, phi: np.ndarray) -> list[np.ndarray]:
+        """φ (d,) → what each term's structure tells of its correlation (m,); missing where nothing varies."""
+        phi = self.checked(phi)
+        return [chart.reported(phi[None, at])[0] for at, chart in self.blocks]
 
     def group_factors_many(self, phi: np.ndarray) -> np.ndarray:
         """φ (S, d) → the groups' λ̃ (S, G, k_max, k_max), the terms' blocks on their diagonals."""

@@ -119,8 +119,9 @@ def relative_factor(design: Design, theta: np.ndarray) -> sparse.csc_array:
     """Λ (q, q) = ⊕ I ⊗ λ(θ), block-diagonal."""
     blocks, start = [], 0
     for term in design.terms:
-        lam = term.covariance.factor(theta[start : start + term.covariance.size])
-        start += term.covariance.size
+        users = term.covariance.chart(np.eye(term.k))
+        lam = users.factor(theta[None, start : start + users.size])[0]
+        start += users.size
         blocks.append(sparse.kron(sparse.eye_array(len(term.factor)), sparse.csc_array(lam)))
     return sparse.csc_array(sparse.block_diag(blocks, format="csc"))
 

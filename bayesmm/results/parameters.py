@@ -28,7 +28,7 @@ class ScalarParameter:
     term
         The position of the random term in the design, for a standard deviation or a correlation.
     columns
-        The column of the term, or the two columns that correlate.
+        The column of the term, or the two columns that correlate; none for a correlation of many columns.
     """
 
     label: str
@@ -65,9 +65,10 @@ def scalar_parameters(design: Design) -> tuple[ScalarParameter, ...]:
                 found.append(ScalarParameter(label, "sd", effect.sd, component, row + column, t, (column,)))
         row += len(term.sd_owner)
         if term.corr is not None:
-            labels = _labels(names, term.corr, term.corr_dim)
-            for (label, component), pair in zip(labels, term.pairs, strict=True):
-                found.append(ScalarParameter(label, "corr", term.corr, component, row, t, pair))
+            structure = design.terms[t].covariance
+            for m, (label, component) in enumerate(_labels(names, term.corr, term.corr_dim)):
+                columns = structure.columns_of(m)
+                found.append(ScalarParameter(label, "corr", term.corr, component, row, t, columns))
                 row += 1
     return (*found, ScalarParameter(SIGMA, "sigma", SIGMA, None, row))
 
