@@ -138,7 +138,7 @@ class Estimate:
         A structure that has few correlations for many pairs of columns has a row for each of its own,
         ``term1`` its name and ``term2`` what it is (``"lag 2"``); ``covariances`` has the whole matrices.
         """
-        reported = self._likelihood.variances.reported(self._optimum.phi)
+        reported = self._objective.likelihood.variances.reported(self._optimum.phi)
         return variance_components(self.model.design.terms, self.covariances, reported, self.sigma)
 
     @cached_property
