@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from bayesmm.design.design import Design
 from bayesmm.design.random_term import RandomTerm
 from bayesmm.design.rank import aliased_sources
