@@ -50,8 +50,8 @@ def as_frame(data: Any) -> pd.DataFrame:
         )
     if not data.columns.is_unique:
         raise _named_twice(data.columns[data.columns.duplicated()])
-    dictionaries = [name for name, dtype in data.dtypes.items() if _is_dictionary(dtype)]
-    if dictionaries:
+    if any(map(_is_dictionary, data.dtypes.array)):
+        dictionaries = [name for name, dtype in data.dtypes.items() if _is_dictionary(dtype)]
         data = data.copy(deep=False)
         for name in dictionaries:
             data[name] = _categories(pa.chunked_array(pa.array(data[name].array)), data.index)
@@ -151,7 +151,7 @@ def _from_arrow(table: pa.Table) -> pd.DataFrame:
     for i, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             table = table.set_column(i, field.name, _with_signed_codes(table[field.name]))
-    frame = table.to_pandas(types_mapper=_whole)
+    frame = table.to_pandas(types_mapper=_whole, split_blocks=True)  # one block a column needs no copy
     from_pandas = {
         column["name"]
         for column in (table.schema.pandas_metadata or {}).get("columns", [])
