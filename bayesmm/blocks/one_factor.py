@@ -7,6 +7,7 @@ a small Cholesky factor for each level, and its derivatives two to three times a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -53,15 +54,14 @@ class AtPoint:
 
     def gradient(self, changes: np.ndarray) -> np.ndarray:
         """(d,) derivatives along parameters that change Ψ by ``changes`` Δ_p (d, k, k): tr(slope Δ_p)."""
-        return np.tensordot(changes, self.slope)
+        return changes.reshape(len(changes), -1) @ self.slope.ravel()
 
     def hessian(self, changes: np.ndarray) -> np.ndarray:
         """(d, d) second derivatives along the same, for Ψ linear in the parameters: D²f[Δ_p, Δ_q].
 
         Where Ψ isn't, ⟨slope, ∂²Ψ⟩ is to be added.
         """
-        rows, columns = np.tril_indices(len(self.slope))
-        entries = changes[:, rows, columns]
+        entries = changes[(slice(None), *_lower(len(self.slope)))]
         return entries @ self.curvature @ entries.T
 
 
@@ -77,7 +77,7 @@ class OneFactor:
     def __init__(self, cross: CrossProduct) -> None:
         group = cross.groups[0]
         self.k, self.c, self.levels = group.k, cross.p + 1, group.n_levels
-        rows, columns = np.tril_indices(self.k)
+        rows, columns = _lower(self.k)
         A = np.ascontiguousarray(cross.diagonal[0].transpose(1, 2, 0)[rows, columns])
         B = np.array(cross.fixed[0].transpose(1, 2, 0), order="C")
         F = np.array(cross.response)
@@ -112,7 +112,7 @@ class OneFactor:
         if not out[2] > self._least:
             out[:3] = np.nan
         sums = out[3 + c :]
-        rows, columns = np.tril_indices(self.k)
+        rows, columns = _lower(self.k)
         slope = np.empty((self.k, self.k))
         slope[rows, columns] = slope[columns, rows] = sums[:q] - sums[q : 2 * q]
         return AtPoint(
@@ -135,3 +135,9 @@ class OneFactor:
         k, c, q = self.k, self.c, self.k * (self.k + 1) // 2
         lanes = 1 + k + 3 * k * k + 2 * k * c + 2 * q + c
         return np.empty(lanes * LANES + (q + 1) * c * (c + 1))
+
+
+@cache
+def _lower(k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a lower triangle, row by row."""
+    return np.tril_indices(k)

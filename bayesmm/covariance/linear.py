@@ -74,11 +74,7 @@ class Linear(Chart):
         return self._slopes @ lam.T + lam @ self._slopes.swapaxes(1, 2)
 
     def bend(self, phi: np.ndarray, S: np.ndarray) -> np.ndarray:
-        out = np.zeros((self.size, self.size))
-        for p, cells in enumerate(self.places):
-            for q, others in enumerate(self.places):
-                out[p, q] = sum(2 * S[r, s] for r, c in cells for s, e in others if c == e)
-        return out
+        return 2.0 * self._slopes.reshape(self.size, -1) @ (S @ self._slopes).reshape(self.size, -1).T
 
     def free(self, phi: np.ndarray) -> np.ndarray:
         """The entries of columns of λ̃ whose diagonal isn't zero."""

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from bayesmm.blocks.cross_product import CrossProduct, Group, Whitened, cross_product
+from bayesmm.blocks.triangular import solve_triangular
 from bayesmm.covariance import Covariance
 from bayesmm.design.design import Design
 from bayesmm.design.rank import orthonormalizer
@@ -63,7 +64,7 @@ class Coordinates:
         """The number of columns of X."""
         return len(self.gamma)
 
-    @property
+    @cached_property
     def log_det_R(self) -> float:
         """log|R|."""
         return float(np.sum(np.log(np.diag(self.R))))
@@ -114,7 +115,7 @@ def choose_coordinates(
     gamma = np.zeros(p)
     residual = y
     for _ in range(2):  # the second pass gives back the digits that a large mean takes from the first
-        step = solve_triangular(R, solve_triangular(R, X.T @ residual, trans="T")) if p else gamma
+        step = solve_triangular(R, solve_triangular(R, X.T @ residual, transposed=True)) if p else gamma
         gamma = gamma + step
         residual = y - X @ gamma
     scale = float(np.sqrt(residual @ residual / (n - p)))

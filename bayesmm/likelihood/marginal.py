@@ -48,6 +48,7 @@ class MarginalLikelihood:
         self.design = design
         self.coordinates, self.cross = coordinates_and_cross_product(design)
         self.one_factor = OneFactor(self.cross) if has_one_factor(self.cross) else None
+        self._latest: tuple[tuple[bytes, bool], AtPoint] | None = None
         if self.one_factor is None:
             _ = self.layout  # whether there is memory for it is told at once
         terms = design.terms
@@ -161,7 +162,7 @@ class MarginalLikelihood:
     def relative_sigma(self, phi: np.ndarray, *, reml: bool) -> float:
         """σ̂ at φ, in units of the residual sd of a least-squares fit without random effects."""
         if self.one_factor is not None:
-            r2 = float(self.one_factor.values(self.group_factors(phi))[0, 2])
+            r2 = self._at_point(self.variances.checked(phi), reml).r2
             return float(np.sqrt(r2 / self._degrees(reml))) if np.isfinite(r2) else 0.0
         f = self.factorization(phi)
         return float(np.sqrt(f.r2 / self._degrees(reml))) if f.positive_definite else 0.0
@@ -298,8 +299,13 @@ class MarginalLikelihood:
         return self.one_factor is not None
 
     def _at_point(self, phi: np.ndarray, reml: bool) -> AtPoint:
-        degrees = float(self._degrees(reml))
-        return self.one_factor.at(self.group_factors(phi)[0], degrees=degrees, with_fixed=reml)
+        """The closed form at φ; the latest is kept, for an optimum is asked for more than once."""
+        key, latest = (phi.tobytes(), reml), self._latest
+        if latest is None or latest[0] != key:
+            degrees = float(self._degrees(reml))
+            at = self.one_factor.at(self.group_factors(phi)[0], degrees=degrees, with_fixed=reml)
+            self._latest = latest = key, at
+        return latest[1]
 
     def _in_closed_form(self, phi: np.ndarray, reml: bool) -> tuple[float, np.ndarray, np.ndarray]:
         """Criterion, gradient and Hessian with one grouping factor; ``blocks.one_factor`` derives them."""

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from bayesmm.blocks.cross_product import CrossProduct
 from bayesmm.blocks.kernels.row_sums import (
@@ -35,6 +34,7 @@ from bayesmm.blocks.kernels.row_sums import (
     sums_of_levels,
     sums_of_runs,
 )
+from bayesmm.blocks.triangular import solve_triangular
 from bayesmm.design.design import Design
 from bayesmm.design.sources import INDICATOR, NUMBERS, ONES, Source
 from bayesmm.likelihood.coordinates import (
@@ -85,13 +85,13 @@ def one_pass(design: Design) -> tuple[Coordinates, CrossProduct] | None:
     R = _triangle(moments.gram[np.ix_(table.x, table.x)])
     if R is None:
         return None
-    gamma = solve_triangular(R, solve_triangular(R, moments.gram[table.x, -1], trans="T"))
+    gamma = solve_triangular(R, solve_triangular(R, moments.gram[table.x, -1], transposed=True))
     bases = tuple(
         term.covariance.basis(moments.raw(at) / table.n)
         for term, at in zip(design.terms, table.xi, strict=True)
     )
     A, B, total = _level_sums(design, table, moments, _weights(table, moments, gamma, bases))
-    explained = solve_triangular(R, total[table.x], trans="T")
+    explained = solve_triangular(R, total[table.x], transposed=True)
     if not explained @ explained <= SETTLED * total[-1]:
         return None
     p = len(gamma)

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from bayesmm.blocks.cross_product import CrossProduct
+from bayesmm.blocks.triangular import solve_triangular
 from bayesmm.covariance import Chart, Covariance
 from bayesmm.errors import ModelError
 
