@@ -69,6 +69,14 @@ class Chart(ABC):
     def reported(self, phi: np.ndarray) -> np.ndarray:
         """φ (S, size) → (S, m), what the structure tells of the correlation; missing where nothing varies."""
 
+    def position_of_sd(self, column: int) -> int | None:
+        """The parameter that is a column's relative sd times its entry of T's diagonal; None if none is."""
+        return None
+
+    def position_of_reported(self, m: int) -> int | None:
+        """The parameter that is the m-th value of :meth:`reported`; None if none is."""
+        return None
+
     def walls(self, phi: np.ndarray) -> np.ndarray:
         """(size,) −1 and +1 where a shape parameter is at its lower or upper wall at φ (size,), else 0."""
         return np.zeros(self.size, dtype=int)

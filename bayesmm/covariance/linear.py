@@ -63,6 +63,9 @@ class Linear(Chart):
     def reported(self, phi: np.ndarray) -> np.ndarray:
         return np.zeros((len(phi), 0))
 
+    def position_of_sd(self, column: int) -> int | None:
+        return next(p for p, cells in enumerate(self.places) if (column, column) in cells)
+
     def pull_back(self, phi: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         found = np.zeros((len(gradient), self.size))
         for r, c, p in zip(self._row, self._column, self._of, strict=True):

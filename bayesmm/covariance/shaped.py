@@ -42,6 +42,7 @@ class Correlation(Protocol):
     def correlation_pull_back(self, r: np.ndarray, gradient: np.ndarray) -> np.ndarray: ...
     def shape_of(self, R: np.ndarray) -> np.ndarray: ...
     def reported(self, r: np.ndarray) -> np.ndarray: ...
+    def held_by(self, m: int) -> int | None: ...
 
 
 class Bounds(Protocol):
@@ -105,6 +106,13 @@ class Shaped(Chart):
         told = self.structure.reported(phi[:, self.m :])
         varies = (phi[:, self._owner] > 0).sum(axis=1) > 1
         return np.where(varies[:, None], told, np.nan)
+
+    def position_of_sd(self, column: int) -> int | None:
+        return int(self._owner[column])
+
+    def position_of_reported(self, m: int) -> int | None:
+        p = self.structure.held_by(m)
+        return None if p is None else self.m + p
 
     def walls(self, phi: np.ndarray) -> np.ndarray:
         found = (phi >= self.upper).astype(int) - ((phi <= self.lower) & ~self.nonnegative)

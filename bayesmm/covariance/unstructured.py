@@ -131,6 +131,10 @@ class Cone(Linear):
         k = len(basis)
         super().__init__(tuple(((row, column),) for column in range(k) for row in range(column, k)), basis)
 
+    def position_of_sd(self, column: int) -> int | None:
+        """Only the first row of λ̃ has one entry."""
+        return None
+
     def reported(self, phi: np.ndarray) -> np.ndarray:
         """The correlations of the pairs of columns, in the user's units."""
         lam = np.linalg.solve(self.basis, self.factor(phi))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesmm.covariance import Chart
+from bayesmm.design.random_term import RandomTerm
 from bayesmm.likelihood import Profiled, Solution
 from bayesmm.likelihood.exact_fit import CAUSE, REMEDY, VANISHED
 from bayesmm.search import Optimum
@@ -114,10 +116,18 @@ def certify(objective: Profiled, optimum: Optimum, solution: Solution) -> Certif
     gradient_norm = float(free_gradient.max(initial=0.0) / n)
     smallest = min(float(np.linalg.svd(lam, compute_uv=False)[-1]) for lam in factors)
     distance = smallest if smallest > SINGULAR else 0.0
+    variances = likelihood.variances
+    walls = [chart.walls(optimum.phi[at]) for at, chart in variances.blocks]
     directions = tuple(
         text
-        for term, lam, user in zip(design.terms, factors, solution.factors, strict=True)
-        for text in singular_directions(term.label, term.columns, lam, user)
+        for term, chart, wall, lam, user in zip(
+            design.terms, variances.charts, walls, factors, solution.factors, strict=True
+        )
+        for text in (
+            at_walls(term, chart, wall)
+            if wall.any()
+            else singular_directions(term.label, term.columns, lam, user)
+        )
     )
     flat = len(eigenvalues) > 0 and eigenvalues[0] < 1e-7 * max(1.0, eigenvalues[-1])
     advice: list[str] = []
@@ -167,6 +177,11 @@ def _about_singular(directions: tuple[str, ...]) -> str:
             "A correlation at ±1 is a singular covariance matrix: both effects vary, but the data don't show "
             "that they vary apart from each other."
         )
+    if any("at its bound" in text or "on the boundary of" in text for text in directions):
+        found.append(
+            "At its bound a correlation says that effects don't vary apart from each other, or that the data "
+            "would have it beyond what the structure allows."
+        )
     if any(text.endswith("doesn't vary") for text in directions):
         found.append(
             "A combination that doesn't vary is a singular covariance matrix: all effects vary, but fewer of "
@@ -175,6 +190,30 @@ def _about_singular(directions: tuple[str, ...]) -> str:
     found.append("Fixed effects and standard errors are right for this optimum.")
     found.append("A posterior shows what the data leave open.")
     return " ".join(found)
+
+
+def at_walls(term: RandomTerm, chart: Chart, walls: np.ndarray) -> list[str]:
+    """Say which shape parameters of a term are at their bounds, by the values that are told of them.
+
+    A parameter that isn't told is a function of those that are, which lie on the boundary together.
+    """
+    shape, structure = term.covariance.shape, term.covariance
+    if shape is None:
+        return []
+    labels = structure.labels(term.columns) or ("",)
+    named = {
+        chart.position_of_reported(m): f" of {label}".removesuffix(" of ") for m, label in enumerate(labels)
+    }
+    first, found, others = len(walls) - shape.size, [], False
+    for p in np.flatnonzero(walls):
+        if int(p) not in named:
+            others = True
+            continue
+        bound = (shape.upper if walls[p] > 0 else shape.lower)[p - first]
+        found.append(f"({term.label}): the correlation{named[int(p)]} is at its bound, {bound:+.4g}")
+    if others:
+        found.append(f"({term.label}): the correlations are on the boundary of what {structure.name} allows")
+    return found
 
 
 def singular_directions(label: str, columns: tuple[str, ...], lam: np.ndarray, user: np.ndarray) -> list[str]:

@@ -4,10 +4,11 @@
 at every x:
 
 - *σ held at s*: x = φ.
-- *a standard deviation held at s*: the term's columns are put in an order in which its own comes first, so
-  that σλ₁₁ = s; x = (the other entries of φ, log ω).
-- *a correlation held at ρ*: the two columns come first, with the rows (a, 0) and (ρd, √(1 − ρ²) d) of λ;
-  a ≥ 0 and d ≥ 0 are free in place of λ₁₁, λ₂₁ and λ₂₂.
+- *a standard deviation held at s*: it is a parameter of φ, over σ; for an unstructured term once its columns
+  are in an order in which its own comes first, so that σλ₁₁ = s; x = (the other entries of φ, log ω).
+- *a correlation held at ρ that is a parameter of φ*: x = (the others, log ω).
+- *a correlation of an unstructured term held at ρ*: the two columns come first, with the rows (a, 0) and
+  (ρd, √(1 − ρ²) d) of λ; a ≥ 0 and d ≥ 0 are free in place of λ₁₁, λ₂₁ and λ₂₂.
 
 Zero standard deviations and correlations of ±1 are values like any others.
 """
@@ -185,6 +186,58 @@ class FixedSd(Constrained):
 
 
 @dataclass(frozen=True, eq=False)
+class FixedShape(Constrained):
+    """A shape parameter held that is a correlation: that of ``cs`` or ``ar1``, or of lag 1.
+
+    ``at`` is its position in φ, ``edges`` its bounds; x are the others, and log ω.
+    """
+
+    at: int
+    edges: tuple[float, float]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.edges
+
+    @property
+    def value(self) -> float:
+        variances = self.likelihood.variances
+        if self.phi[self.at] <= variances.lower[self.at]:
+            return self.edges[0]
+        return self.edges[1] if self.phi[self.at] >= variances.upper[self.at] else float(self.phi[self.at])
+
+    @property
+    def start(self) -> np.ndarray:
+        return np.append(np.delete(self.phi, self.at), self.log_omega)
+
+    @property
+    def unit(self) -> float:
+        return 0.05 * (self.edges[1] - self.edges[0])
+
+    @property
+    def bounded(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.nonnegative, self.at), False)
+
+    @property
+    def lower(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.variances.lower, self.at), -np.inf)
+
+    @property
+    def upper(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.variances.upper, self.at), np.inf)
+
+    @property
+    def units(self) -> np.ndarray:
+        return np.append(np.delete(self.likelihood.natural, self.at), 1.0)
+
+    def place(self, x: np.ndarray, value: float) -> tuple[np.ndarray, float, np.ndarray]:
+        variances = self.likelihood.variances
+        held = float(np.clip(value, variances.lower[self.at], variances.upper[self.at]))
+        jacobian = np.delete(np.eye(len(x) + 1), self.at, axis=1)
+        return np.insert(x[:-1], self.at, held), float(x[-1]), jacobian
+
+
+@dataclass(frozen=True, eq=False)
 class FixedCorrelation(Constrained):
     """The correlation of a term's first two columns held.
 
@@ -268,11 +321,15 @@ def constrained(
         return FixedSigma(objective, phi, log_omega)
     t = parameter.term
     structure = likelihood.design.terms[t].covariance
-    if not structure.correlated:
-        places = [[row for row, _ in cells] for cells in likelihood.variances.charts[t].places]
-        at = next(i for i, rows in enumerate(places) if parameter.columns[0] in rows)
-        size = float(likelihood.coordinates.bases[t][places[at][0], places[at][0]])
-        return FixedSd(objective, phi, log_omega, likelihood.variances.slices[t].start + at, size)
+    chart, start = likelihood.variances.charts[t], likelihood.variances.slices[t].start
+    if parameter.kind == "sd":
+        (column,) = parameter.columns
+        at = chart.position_of_sd(column)
+        if at is not None:
+            size = float(likelihood.coordinates.bases[t][column, column])
+            return FixedSd(objective, phi, log_omega, start + at, size)
+    elif not parameter.columns:
+        return _fixed_shape(objective, phi, log_omega, parameter)
     lengths = np.linalg.norm(likelihood.external_factors(phi)[t], axis=1)
     if parameter.kind == "corr" and not lengths[list(parameter.columns)].all():
         raise ModelError(
@@ -289,6 +346,30 @@ def constrained(
     if parameter.kind == "sd":
         return FixedSd(objective, phi, log_omega, start, float(basis[0, 0]))
     return FixedCorrelation(objective, phi, log_omega, (start, start + 1, start + k), basis)
+
+
+def _fixed_shape(
+    objective: Profiled, phi: np.ndarray, log_omega: float, parameter: ScalarParameter
+) -> FixedShape:
+    """A correlation that a structure tells of many columns held, where it is one of the shape parameters."""
+    t, variances = parameter.term, objective.likelihood.variances
+    chart, structure, own = variances.charts[t], variances.structures[t], variances.slices[t]
+    m = parameter.component or 0
+    if np.isnan(chart.reported(phi[None, own])[0, m]):
+        raise ModelError(
+            f"the estimate of {parameter.label} is undefined: a standard deviation is zero",
+            expected="a correlation of effects that vary",
+            advice="the profiles of the standard deviations",
+        )
+    at = chart.position_of_reported(m)
+    if at is None:
+        raise ModelError(
+            f"{parameter.label} has no profile: in {structure.name!r} it is a function of several parameters",
+            expected="a standard deviation, or a correlation that is a parameter, as that of lag 1",
+            advice="its standard error in sdcor_se, or the intervals of a posterior, model.sample()",
+        )
+    p, shape = structure.held_by(m), structure.shape
+    return FixedShape(objective, phi, log_omega, own.start + at, (shape.lower[p], shape.upper[p]))
 
 
 def _reordered(objective: Profiled, phi: np.ndarray, t: int, order: list[int]) -> tuple[Profiled, np.ndarray]:
