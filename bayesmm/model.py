@@ -144,6 +144,8 @@ class MixedModel:
         other = object.__new__(type(self))  # what is cached belongs to the old response
         other._family, other._chosen, other._scaled_to = self._family, self._chosen, self._scaled_to
         other._design = self._design.with_response(y)
+        if "likelihood" in self.__dict__:
+            other.__dict__["likelihood"] = self.likelihood.with_response(other._design)
         return other
 
 

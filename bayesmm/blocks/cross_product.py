@@ -7,17 +7,17 @@ Terms that share a grouping factor are joined into one group of k columns a leve
 - ``pairs[g, h]``, g < h: the blocks (k_g, k_h) of Z_g'Z_h, for the observed pairs of levels only;
 - ``response`` (p + 1, p + 1): [X y]'[X y].
 
-They are formed in one pass over the integer codes and the columns, never through Z or an indicator matrix:
-n(k + p + 1)k numbers for each group and nk_gk_h for each pair of groups. Cross-products of different rows
-add: ``a + b`` is the cross-product of the rows of both, so data may come in chunks.
+A :class:`~bayesmm.blocks.pattern.Pattern` forms them of rows. They are a vector space with a product:
+``a + b`` is the cross-product of the rows of both, so data may come in chunks, ``a - b`` that without some
+rows; R⁻¹ = Σ c_m K_m makes of one for each m the combination Σ c_m A_m, whose derivative in c_m is
+⟨∂f/∂A, A_m⟩.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 
 
@@ -64,101 +64,107 @@ class CrossProduct:
     pairs: dict[tuple[int, int], Pair]
     response: np.ndarray
 
+    def has_pattern_of(self, other: CrossProduct) -> bool:
+        """Whether the other has the same groups, and blocks of the same pairs of levels."""
+        return self._is_like(other) and all(
+            _same(pair.rows, other.pairs[at].rows) and _same(pair.columns, other.pairs[at].columns)
+            for at, pair in self.pairs.items()
+        )
+
     def __add__(self, other: CrossProduct) -> CrossProduct:
         """The cross-product of the rows of both."""
-        if self.groups != other.groups or self.p != other.p:
+        if not self._is_like(other):
             raise ValueError("cross-products of different designs don't add")
+        if self.has_pattern_of(other):
+            return self._with(self.n + other.n, np.add, other)
         n_levels = [group.n_levels for group in self.groups]
-        return CrossProduct(
-            groups=self.groups,
-            n=self.n + other.n,
-            p=self.p,
-            diagonal=tuple(a + b for a, b in zip(self.diagonal, other.diagonal, strict=True)),
-            fixed=tuple(a + b for a, b in zip(self.fixed, other.fixed, strict=True)),
-            pairs={at: _merge(pair, other.pairs[at], n_levels[at[1]]) for at, pair in self.pairs.items()},
-            response=self.response + other.response,
+        pairs = {at: _merge(pair, other.pairs[at], n_levels[at[1]]) for at, pair in self.pairs.items()}
+        return replace(self._with(self.n + other.n, np.add, other, pairs=False), pairs=pairs)
+
+    def __sub__(self, other: CrossProduct) -> CrossProduct:
+        """The cross-product without some of its rows, of which ``other`` is that; the pattern stays."""
+        if not self.has_pattern_of(other):
+            raise ValueError("rows are taken from a cross-product by one of the same pattern: Pattern.fill")
+        return self._with(self.n - other.n, np.subtract, other)
+
+    def __rmul__(self, weight: float) -> CrossProduct:
+        """All blocks times a number; ``n`` is that of the rows still."""
+        return combination([weight], [self])
+
+    def inner(self, other: CrossProduct) -> float:
+        """⟨A, B⟩ = Σ_ij A_ij B_ij over the whole symmetric matrices: blocks off the diagonal count twice."""
+        if not self.has_pattern_of(other):
+            raise ValueError("inner products are those of cross-products of one pattern")
+        once = [*zip(self.diagonal, other.diagonal, strict=True), (self.response, other.response)]
+        twice = [*zip(self.fixed, other.fixed, strict=True)]
+        twice += [(pair.values, other.pairs[at].values) for at, pair in self.pairs.items()]
+        return float(sum(np.vdot(a, b) for a, b in once) + 2.0 * sum(np.vdot(a, b) for a, b in twice))
+
+    def with_response(self, effects: Sequence[np.ndarray], fixed: np.ndarray) -> CrossProduct:
+        """The cross-product with another y: nothing but y's column is touched, the rest is shared.
+
+        Parameters
+        ----------
+        effects
+            (ℓ, k) Z_g'y of each group.
+        fixed
+            (p + 1,) X'y and then y'y.
+        """
+        columns = []
+        for block, column in zip(self.fixed, effects, strict=True):
+            columns.append(block.copy())
+            columns[-1][:, :, -1] = column
+        response = self.response.copy()
+        response[-1], response[:, -1] = fixed, fixed
+        return replace(self, fixed=tuple(columns), response=response)
+
+    def _is_like(self, other: CrossProduct) -> bool:
+        return self.groups == other.groups and self.p == other.p
+
+    def _with(self, n: int, operation: np.ufunc, other: CrossProduct, *, pairs: bool = True) -> CrossProduct:
+        """The blocks of both put together by an operation of numbers."""
+        own = self.pairs.items() if pairs else ()
+        return replace(
+            self,
+            n=n,
+            diagonal=tuple(operation(a, b) for a, b in zip(self.diagonal, other.diagonal, strict=True)),
+            fixed=tuple(operation(a, b) for a, b in zip(self.fixed, other.fixed, strict=True)),
+            pairs={
+                at: replace(pair, values=operation(pair.values, other.pairs[at].values)) for at, pair in own
+            },
+            response=operation(self.response, other.response),
         )
 
 
-def cross_product(groups: tuple[Group, ...], codes: Sequence[np.ndarray], rows: Whitened) -> CrossProduct:
-    """The cross-product of transformed rows.
+def combination(weights: Sequence[float], crosses: Sequence[CrossProduct]) -> CrossProduct:
+    """Σ c_m A_m of cross-products of the same rows on one pattern; ``n`` is that of the first.
 
-    Cost: one pass over the rows for each group and for each pair of groups; for a pair, a sort of its
-    observed combinations unless one factor is nested in the other.
-
-    Parameters
-    ----------
-    groups
-        The grouping factors with their terms.
-    codes
-        (n,) the level of each row, for each group.
-    rows
-        [X y] and the terms' columns, in the coordinates of the numerical work.
+    Raises
+    ------
+    ValueError
+        If their patterns differ, or there is none.
     """
-    XY = rows.XY
-    columns, diagonal, fixed = [], [], []
-    for group, levels in zip(groups, codes, strict=True):
-        Xi = [rows.Xi[t] for t in group.terms]
-        columns.append(Xi[0] if len(Xi) == 1 else np.hstack(Xi))
-        diagonal.append(np.zeros((group.n_levels, group.k, group.k)))
-        fixed.append(np.zeros((group.n_levels, group.k, XY.shape[1])))
-        _accumulate(levels, columns[-1], columns[-1], diagonal[-1])
-        _accumulate(levels, columns[-1], XY, fixed[-1])
-    pairs = {
-        (g, h): _pair(codes[g], codes[h], groups[g].n_levels, groups[h].n_levels, columns[g], columns[h])
-        for g in range(len(groups))
-        for h in range(g + 1, len(groups))
-    }
-    return CrossProduct(
-        groups=groups,
-        n=len(XY),
-        p=XY.shape[1] - 1,
-        diagonal=tuple(diagonal),
-        fixed=tuple(fixed),
-        pairs=pairs,
-        response=XY.T @ XY,
+    if len(crosses) == 0 or not all(crosses[0].has_pattern_of(cross) for cross in crosses[1:]):
+        raise ValueError("a combination is one of cross-products of one pattern")
+
+    def sum_of(blocks: Sequence[np.ndarray]) -> np.ndarray:
+        return sum(weight * block for weight, block in zip(weights, blocks, strict=True))
+
+    first = crosses[0]
+    return replace(
+        first,
+        diagonal=tuple(sum_of(blocks) for blocks in zip(*(c.diagonal for c in crosses), strict=True)),
+        fixed=tuple(sum_of(blocks) for blocks in zip(*(c.fixed for c in crosses), strict=True)),
+        pairs={
+            at: replace(pair, values=sum_of([cross.pairs[at].values for cross in crosses]))
+            for at, pair in first.pairs.items()
+        },
+        response=sum_of([cross.response for cross in crosses]),
     )
 
 
-@numba.njit(cache=True)
-def _accumulate(slots: np.ndarray, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
-    """out[slots[i]] += left[i] ⊗ right[i], one pass over the rows."""
-    for i in range(slots.shape[0]):
-        slot = slots[i]
-        for a in range(left.shape[1]):
-            value = left[i, a]
-            for b in range(right.shape[1]):
-                out[slot, a, b] += value * right[i, b]
-
-
-def _pair(g: np.ndarray, h: np.ndarray, n_g: int, n_h: int, left: np.ndarray, right: np.ndarray) -> Pair:
-    parent, nested = _parents(g, h, n_g)
-    if nested:
-        slots = g
-        rows = np.arange(n_g, dtype=np.int64)
-        seen = parent >= 0
-        if not seen.all():
-            renumber = np.cumsum(seen) - 1
-            rows, slots = rows[seen], renumber[g]
-        columns = parent[rows]
-    else:
-        keys, slots = np.unique(g * n_h + h, return_inverse=True)
-        rows, columns = keys // n_h, keys % n_h
-    values = np.zeros((len(rows), left.shape[1], right.shape[1]))
-    _accumulate(slots, left, right, values)
-    return Pair(rows, columns, values)
-
-
-@numba.njit(cache=True)
-def _parents(g: np.ndarray, h: np.ndarray, n_g: int) -> tuple[np.ndarray, bool]:
-    """The level of h with which each level of g occurs (−1 for none), and whether it is only ever one."""
-    parent = np.full(n_g, -1, np.int64)
-    for i in range(g.shape[0]):
-        if parent[g[i]] < 0:
-            parent[g[i]] = h[i]
-        elif parent[g[i]] != h[i]:
-            return parent, False
-    return parent, True
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a is b or np.array_equal(a, b)
 
 
 def _merge(a: Pair, b: Pair, n_columns: int) -> Pair:

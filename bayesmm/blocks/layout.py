@@ -26,6 +26,7 @@ import numpy as np
 
 from bayesmm.blocks.cross_product import CrossProduct
 from bayesmm.blocks.kernels.table import DIAGONAL, ROWS, A, Table
+from bayesmm.blocks.places import Places
 
 
 class Head(NamedTuple):
@@ -112,6 +113,8 @@ class Layout:
         The first tail column of each group of ``tail``; X begins at ``q_tail``.
     head
         The head's arrays.
+    places
+        Where each value of a cross-product of this pattern stands.
     """
 
     cross: CrossProduct
@@ -119,6 +122,7 @@ class Layout:
     tail: tuple[int, ...]
     tail_offset: tuple[int, ...]
     head: Head
+    places: Places
 
     def __repr__(self) -> str:
         head, tail = (
@@ -129,7 +133,12 @@ class Layout:
     @cached_property
     def dense(self) -> Tail:
         """The tail's arrays, made when they are first needed."""
-        return _dense(self.cross, self.tail, self.tail_offset)
+        group, first = np.full(self.size, -1, dtype=np.int64), np.arange(self.size, dtype=np.int64)
+        for g, offset in zip(self.tail, self.tail_offset, strict=True):
+            n_levels, k = self.cross.groups[g].n_levels, self.cross.groups[g].k
+            at = offset + np.arange(n_levels * k).reshape(n_levels, k)
+            group[at], first[at] = g, at[:, :1]
+        return Tail(self.places.tail_values(self.cross), group, first)
 
     @property
     def q_tail(self) -> int:
@@ -184,8 +193,25 @@ class Layout:
         """(N + 1,) where the random effects of each node begin."""
         return np.concatenate([[0], np.cumsum(self.node_k)]).astype(np.int64)
 
+    def filled(self, cross: CrossProduct) -> Layout:
+        """The same layout of another cross-product on the same pattern: what the pattern says is shared.
+
+        Raises
+        ------
+        ValueError
+            If the pattern is another.
+        """
+        if not self.cross.has_pattern_of(cross):
+            raise ValueError("a layout is filled by cross-products of its own pattern")
+        head = self.head._replace(
+            diagonal=self.places.head_diagonal(cross), rows=self.places.head_rows(cross)
+        )
+        other = self.with_values(head, self.dense._replace(A=self.places.tail_values(cross)))
+        other.__dict__["cross"] = cross
+        return other
+
     def with_values(self, head: Head, dense: Tail) -> Layout:
-        """The same layout of other values: what the pattern says is shared."""
+        """The same layout with other values in its arrays."""
         other = copy(self)
         changed = {ROWS: head.rows, DIAGONAL: head.diagonal, A: dense.A}
         other.__dict__.update(head=head, dense=dense, table=self.table.with_arrays(changed))
@@ -216,219 +242,3 @@ class Layout:
 
 LayoutAt = Callable[[int], Layout]
 """The layout of each of a number of points, where they have values of their own."""
-
-
-def layout_of(cross: CrossProduct) -> Layout:
-    """Choose the head and lay the cross-product out for the kernels."""
-    chain = _best_chain(cross)
-    tail = tuple(g for g in range(len(cross.groups)) if g not in chain)
-    sizes = [cross.groups[g].n_levels * cross.groups[g].k for g in tail]
-    offsets = tuple(int(o) for o in np.concatenate([[0], np.cumsum(sizes)])[:-1])
-    head = _head(cross, chain, tail, offsets)
-    return Layout(cross, chain, tail, offsets, head)
-
-
-def nested_in(cross: CrossProduct, g: int, h: int) -> bool:
-    """Whether each level of group g occurs with a single level of group h."""
-    pair = cross.pairs[min(g, h), max(g, h)]
-    own = pair.rows if g < h else pair.columns
-    return len(own) == cross.groups[g].n_levels
-
-
-def _best_chain(cross: CrossProduct) -> tuple[int, ...]:
-    """The chain of nested groups with the most columns in all; the smallest factor's levels go first."""
-    size = [group.n_levels * group.k for group in cross.groups]
-    order = sorted(range(len(size)), key=lambda g: cross.groups[g].n_levels)
-    best: dict[int, tuple[int, ...]] = {}
-    for g in order:  # from few levels to many: what g is nested in has been settled before g
-        above = [best[h] for h in best if nested_in(cross, g, h)]
-        longest = max(above, key=lambda chain: sum(size[i] for i in chain), default=())
-        best[g] = (g, *longest)
-    return max(best.values(), key=lambda chain: sum(size[i] for i in chain))
-
-
-def _dense(cross: CrossProduct, tail: tuple[int, ...], offsets: tuple[int, ...]) -> Tail:
-    q = sum(cross.groups[g].n_levels * cross.groups[g].k for g in tail)
-    m = q + cross.p + 1
-    A = np.zeros((m, m))
-    group, first = np.full(m, -1, dtype=np.int64), np.arange(m, dtype=np.int64)
-    A[q:, q:] = cross.response
-    for t, (g, offset) in enumerate(zip(tail, offsets, strict=True)):
-        n_levels, k = cross.groups[g].n_levels, cross.groups[g].k
-        at = offset + np.arange(n_levels * k).reshape(n_levels, k)
-        group[at], first[at] = g, at[:, :1]
-        A[at[:, :, None], at[:, None, :]] = cross.diagonal[g]
-        A[offset : offset + n_levels * k, q:] = cross.fixed[g].reshape(n_levels * k, -1)
-        A[q:, offset : offset + n_levels * k] = A[offset : offset + n_levels * k, q:].T
-        for h, other_offset in zip(tail[t + 1 :], offsets[t + 1 :], strict=True):
-            own, other, values = _oriented(cross, g, h)
-            columns = other_offset + other[:, None] * cross.groups[h].k + np.arange(cross.groups[h].k)
-            A[at[own][:, :, None], columns[:, None, :]] = values
-            A[columns[:, :, None], at[own][:, None, :]] = values.transpose(0, 2, 1)
-    return Tail(A, group, first)
-
-
-def _head(
-    cross: CrossProduct, chain: tuple[int, ...], tail: tuple[int, ...], offsets: tuple[int, ...]
-) -> Head:
-    groups = [cross.groups[g] for g in chain]
-    H, p1 = len(chain), cross.p + 1
-    k = np.array([group.k for group in groups], dtype=np.int64)
-    node_start = np.concatenate([[0], np.cumsum([group.n_levels for group in groups])]).astype(np.int64)
-    N = int(node_start[-1])
-    node_k = np.repeat(k, np.diff(node_start))
-    ancestor_start = np.zeros((H, H), dtype=np.int64)
-    for i in range(H):
-        for j in range(i + 1, H):
-            ancestor_start[i, j] = k[i + 1 : j].sum()
-        ancestor_start[i, i] = k[i + 1 :].sum()
-    ancestors = np.full((N, H), -1, dtype=np.int64)
-    for i in range(H):
-        for j in range(i + 1, H):
-            own, other, _ = _oriented(cross, chain[i], chain[j])
-            ancestors[node_start[i] + own, j] = node_start[j] + other
-    entries = _Entries.of(cross, chain, tail, offsets, node_start)
-    q_tail = sum(cross.groups[g].n_levels * cross.groups[g].k for g in tail)
-    tail_width = entries.width(N) + p1
-    tail_start = np.concatenate([[0], np.cumsum(tail_width)])
-    ancestor_width = np.repeat(np.diag(ancestor_start), np.diff(node_start))
-    row_width = ancestor_width + tail_width
-    row_start = np.concatenate([[0], np.cumsum(node_k * row_width)])
-    diagonal_start = np.concatenate([[0], np.cumsum(node_k**2)])
-
-    tail_columns = np.empty(tail_start[-1], dtype=np.int64)
-    entries.write_columns(tail_columns, tail_start)
-    for c in range(p1):
-        tail_columns[tail_start[1:] - p1 + c] = q_tail + c
-    rows = np.zeros(row_start[-1])
-    entries.write_values(rows, row_start, row_width, ancestor_width)
-    for i, g in enumerate(chain):
-        nodes = np.arange(node_start[i], node_start[i + 1])
-        _scatter(rows, row_start, row_width, nodes, row_width[nodes] - p1, cross.fixed[g])
-        for j in range(i + 1, H):
-            own, _, values = _oriented(cross, g, chain[j])
-            at = node_start[i] + own
-            _scatter(rows, row_start, row_width, at, np.full(len(at), ancestor_start[i, j]), values)
-    return Head(
-        groups=np.array(chain, dtype=np.int64),
-        node_start=node_start,
-        k=k,
-        ancestors=ancestors,
-        ancestor_start=ancestor_start,
-        diagonal_start=diagonal_start,
-        row_start=row_start,
-        tail_start=tail_start,
-        tail_columns=tail_columns,
-        relative=_relative(ancestors, tail_start, tail_columns, q_tail + p1),
-        entry_start=entries.starts(N),
-        entry_group=entries.group,
-        diagonal=np.concatenate([cross.diagonal[g].ravel() for g in chain]),
-        rows=rows,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Entries:
-    """The levels of tail factors that occur with each node, sorted by (node, tail column)."""
-
-    node: np.ndarray
-    group: np.ndarray
-    column: np.ndarray
-    k: np.ndarray
-    blocks: tuple[tuple[np.ndarray, np.ndarray], ...]  # (positions among the entries, values)
-
-    @classmethod
-    def of(
-        cls,
-        cross: CrossProduct,
-        chain: tuple[int, ...],
-        tail: tuple[int, ...],
-        offsets: tuple[int, ...],
-        node_start: np.ndarray,
-    ) -> _Entries:
-        nodes, groups, columns, values = [], [], [], []
-        for i, g in enumerate(chain):
-            for t, h in enumerate(tail):
-                own, other, blocks = _oriented(cross, g, h)
-                nodes.append(node_start[i] + own)
-                groups.append(np.full(len(own), h))
-                columns.append(offsets[t] + other * cross.groups[h].k)
-                values.append(blocks)
-        if not nodes:
-            none = np.zeros(0, dtype=np.int64)
-            return cls(none, none, none, none, ())
-        node, group, column = (np.concatenate(parts) for parts in (nodes, groups, columns))
-        order = np.lexsort((column, node))
-        place = np.empty(len(order), dtype=np.int64)
-        place[order] = np.arange(len(order))
-        ends = np.cumsum([len(part) for part in nodes])
-        blocks = tuple((place[end - len(part) : end], part) for end, part in zip(ends, values, strict=True))
-        k = np.array([cross.groups[h].k for h in range(len(cross.groups))], dtype=np.int64)
-        return cls(node[order], group[order], column[order], k[group[order]], blocks)
-
-    def starts(self, n_nodes: int) -> np.ndarray:
-        return np.searchsorted(self.node, np.arange(n_nodes + 1)).astype(np.int64)
-
-    def width(self, n_nodes: int) -> np.ndarray:
-        """(N,) the number of tail random-effects columns of each node."""
-        return np.bincount(self.node, weights=self.k, minlength=n_nodes).astype(np.int64)
-
-    def positions(self) -> np.ndarray:
-        """Where each entry's columns begin among the tail columns of its node."""
-        before = np.cumsum(self.k) - self.k
-        first = np.searchsorted(self.node, self.node)
-        return before - before[first] if len(self.node) else before
-
-    def write_columns(self, tail_columns: np.ndarray, tail_start: np.ndarray) -> None:
-        at = tail_start[self.node] + self.positions()
-        for c in range(int(self.k.max(initial=0))):
-            wide = self.k > c
-            tail_columns[at[wide] + c] = self.column[wide] + c
-
-    def write_values(
-        self, rows: np.ndarray, row_start: np.ndarray, row_width: np.ndarray, ancestor_width: np.ndarray
-    ) -> None:
-        positions = self.positions()
-        for place, values in self.blocks:
-            nodes = self.node[place]
-            _scatter(rows, row_start, row_width, nodes, ancestor_width[nodes] + positions[place], values)
-
-
-def _oriented(cross: CrossProduct, g: int, h: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Levels of g, levels of h, and blocks (k_g, k_h) of their observed pairs."""
-    if g < h:
-        pair = cross.pairs[g, h]
-        return pair.rows, pair.columns, pair.values
-    pair = cross.pairs[h, g]
-    return pair.columns, pair.rows, pair.values.transpose(0, 2, 1)
-
-
-def _scatter(
-    flat: np.ndarray,
-    start: np.ndarray,
-    width: np.ndarray,
-    nodes: np.ndarray,
-    position: np.ndarray,
-    values: np.ndarray,
-) -> None:
-    """Write blocks (m, k, c) into nodes' rows, beginning at column ``position`` (m,)."""
-    for r in range(values.shape[1]):
-        at = start[nodes] + r * width[nodes] + position
-        for c in range(values.shape[2]):
-            flat[at + c] = values[:, r, c]
-
-
-def _relative(ancestors: np.ndarray, tail_start: np.ndarray, tail_columns: np.ndarray, m: int) -> np.ndarray:
-    """Where each tail column of a node stands among the tail columns of its ancestors."""
-    N, H = ancestors.shape
-    if H < 2:
-        return np.zeros((0, H), dtype=np.int64)
-    node = np.repeat(np.arange(N), np.diff(tail_start))
-    keys = node * m + tail_columns
-    relative = np.zeros((len(keys), H), dtype=np.int64)
-    for j in range(1, H):
-        ancestor = ancestors[node, j]
-        below = ancestor >= 0
-        wanted = ancestor[below] * m + tail_columns[below]
-        relative[below, j] = np.searchsorted(keys, wanted) - tail_start[ancestor[below]]
-    return relative

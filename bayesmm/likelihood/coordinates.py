@@ -18,12 +18,13 @@ What the change costs the criteria: −2 log-likelihoods of y are those of ỹ p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from bayesmm.blocks.cross_product import CrossProduct, Group, Whitened, cross_product
+from bayesmm.blocks.cross_product import CrossProduct, Group, Whitened
+from bayesmm.blocks.pattern import Pattern
 from bayesmm.blocks.triangular import solve_triangular
 from bayesmm.covariance import Covariance
 from bayesmm.design.design import Design
@@ -112,6 +113,35 @@ def choose_coordinates(
         y, X = root * y, root[:, None] * X
     n, p = X.shape
     R = orthonormalizer(X) if p else np.zeros((0, 0))
+    gamma, scale = _least_squares(X, y, R)
+    bases = []
+    for term, structure in zip(rows.terms, structures, strict=True):
+        weighted = term.Xi if root is None else root[:, None] * term.Xi
+        bases.append(structure.basis(weighted.T @ weighted / n))
+    log_weights = 0.0 if weights is None else float(np.sum(np.log(weights)))
+    return Coordinates(R, gamma, scale, tuple(bases), n, log_weights)
+
+
+def of_response(coordinates: Coordinates, rows: Rows, weights: np.ndarray | None) -> Coordinates:
+    """The coordinates for another response: γ and s are new, what depends on X and Z stays.
+
+    Raises
+    ------
+    DataError
+        As for :func:`choose_coordinates`.
+    """
+    y = rows.y if rows.offset is None else rows.y - rows.offset
+    X = rows.X
+    if weights is not None:
+        root = np.sqrt(weights)
+        y, X = root * y, root[:, None] * X
+    gamma, scale = _least_squares(X, y, coordinates.R)
+    return replace(coordinates, gamma=gamma, scale=scale)
+
+
+def _least_squares(X: np.ndarray, y: np.ndarray, R: np.ndarray) -> tuple[np.ndarray, float]:
+    """γ (p,), and the residual sd s, for R'R = X'X."""
+    n, p = X.shape
     gamma = np.zeros(p)
     residual = y
     for _ in range(2):  # the second pass gives back the digits that a large mean takes from the first
@@ -120,12 +150,7 @@ def choose_coordinates(
         residual = y - X @ gamma
     scale = float(np.sqrt(residual @ residual / (n - p)))
     check_left(scale, float(np.sqrt(np.mean(y * y))))
-    bases = []
-    for term, structure in zip(rows.terms, structures, strict=True):
-        weighted = term.Xi if root is None else root[:, None] * term.Xi
-        bases.append(structure.basis(weighted.T @ weighted / n))
-    log_weights = 0.0 if weights is None else float(np.sum(np.log(weights)))
-    return Coordinates(R, gamma, scale, tuple(bases), n, log_weights)
+    return gamma, scale
 
 
 def check_left(scale: float, size: float) -> None:
@@ -193,8 +218,26 @@ def groups_of(design: Design) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-def cross_product_of(design: Design, coordinates: Coordinates, rows: slice = slice(None)) -> CrossProduct:
-    """The cross-product of (some rows of) a design, in the given coordinates."""
+def pattern_of(design: Design) -> Pattern:
+    """Which levels of the design's grouping factors occur together."""
     groups = groups_of(design)
-    codes = [design.terms[group.terms[0]].factor.codes[rows] for group in groups]
-    return cross_product(groups, codes, whitened(design.rows, coordinates, design.weights, rows))
+    return Pattern.of(groups, [design.terms[group.terms[0]].factor.codes for group in groups])
+
+
+def cross_product_of(
+    design: Design,
+    coordinates: Coordinates,
+    at: slice | np.ndarray = slice(None),
+    pattern: Pattern | None = None,
+) -> CrossProduct:
+    """The cross-product of (some rows of) a design, in the given coordinates.
+
+    ``pattern`` is the design's, if it has been found; its values are then those of all rows' pattern. Without
+    it the pattern is that of the rows ``at``.
+    """
+    rows = whitened(design.rows, coordinates, design.weights, at)
+    if pattern is not None:
+        return pattern.fill(rows, at)
+    groups = groups_of(design)
+    codes = [design.terms[group.terms[0]].factor.codes[at] for group in groups]
+    return Pattern.of(groups, codes).fill(rows)

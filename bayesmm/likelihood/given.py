@@ -18,10 +18,10 @@ import numpy as np
 
 from bayesmm.blocks.cross_product import CrossProduct
 from bayesmm.blocks.kernels.batch import evaluate_many
-from bayesmm.blocks.layout import Layout, layout_of
+from bayesmm.blocks.layout import Layout
 from bayesmm.design.design import Design
 from bayesmm.design.sources import ModelMatrix
-from bayesmm.likelihood.coordinates import cross_product_of
+from bayesmm.likelihood.coordinates import whitened
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 
 
@@ -30,15 +30,17 @@ class Responses:
 
     Parameters
     ----------
+    base
+        The layout of the model.
     crosses
         The cross-products for the response y, and for each c_j in its place.
     gram
         (c + 1, c + 1) [y C]'[y C] in the same coordinates.
     """
 
-    def __init__(self, crosses: list[CrossProduct], gram: np.ndarray) -> None:
-        layouts = [layout_of(cross) for cross in crosses]
-        self.base, self.gram = layouts[0], gram
+    def __init__(self, base: Layout, crosses: list[CrossProduct], gram: np.ndarray) -> None:
+        self.base, self.gram = base.filled(crosses[0]), gram
+        layouts = [self.base, *(base.filled(cross) for cross in crosses[1:])]
         _ = self.base.k_group, self.base.u_start, self.base.table  # worked out once, for all copies
         k, first = self.base.node_k, np.cumsum(self.base.node_k) - self.base.node_k
         row = np.arange(int(k.sum())) - np.repeat(first, k) + 1
@@ -78,8 +80,12 @@ class GivenCoefficients:
         root = 1.0 if design.weights is None else np.sqrt(design.weights)
         together = np.column_stack([design.y - explained, columns]).T * root / coordinates.scale
         self.rows = together.T  # (n, c + 1)
-        self.crosses = [cross_product_of(each, coordinates) for each in self.designs]
-        self.responses = Responses([likelihood.cross, *self.crosses], self.rows.T @ self.rows)
+        self.crosses = []
+        for each in self.designs:
+            rows = whitened(each.rows, coordinates, each.weights)
+            self.crosses.append(likelihood.cross.with_response(*likelihood.pattern.column(rows)))
+        crosses = [likelihood.cross, *self.crosses]
+        self.responses = Responses(likelihood.layout, crosses, self.rows.T @ self.rows)
 
     def log_densities(
         self, lam: np.ndarray, log_sigma: np.ndarray, delta: np.ndarray, *, cores: int = 1

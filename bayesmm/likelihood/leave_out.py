@@ -26,9 +26,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from bayesmm.blocks.cross_product import CrossProduct, Pair
+from bayesmm.blocks.cross_product import CrossProduct
 from bayesmm.blocks.kernels.batch import evaluate_some
-from bayesmm.blocks.layout import Layout, LayoutAt, layout_of
+from bayesmm.blocks.layout import Layout, LayoutAt
 from bayesmm.errors import ModelError
 from bayesmm.likelihood.coordinates import cross_product_of
 from bayesmm.likelihood.given import GivenCoefficients, Responses
@@ -205,9 +205,10 @@ class LeaveOut:
 
         def densities(crosses: list[CrossProduct], rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
             if given is None or delta is None:
-                return self._log_densities(layout_of(crosses[0]), crosses[0].n, lam, omega, cores, None)
+                layout = self._layout.filled(crosses[0])
+                return self._log_densities(layout, crosses[0].n, lam, omega, cores, None)
             gone = given.rows[order[:0] if rows is None else rows]
-            responses = Responses(crosses, given.responses.gram - gone.T @ gone)
+            responses = Responses(self._layout, crosses, given.responses.gram - gone.T @ gone)
             return self._log_densities(
                 responses.base, crosses[0].n, lam, omega, cores, lambda s: responses.at(delta[s])
             )
@@ -215,8 +216,11 @@ class LeaveOut:
         whole, information = densities(crosses, None)
         for i in range(self.n_units):
             rows = order[start[i] : start[i + 1]]
-            parts = [cross_product_of(design, likelihood.coordinates, rows) for design in designs]
-            left_crosses = [_without(cross, part) for cross, part in zip(crosses, parts, strict=True)]
+            parts = [
+                cross_product_of(design, likelihood.coordinates, rows, likelihood.pattern)
+                for design in designs
+            ]
+            left_crosses = [cross - part for cross, part in zip(crosses, parts, strict=True)]
             rest, left = densities(left_crosses, rows)
             out[:, i] = np.where(left - information > np.log(LEAST), whole - rest, np.nan)
             advance(len(omega))
@@ -302,26 +306,3 @@ def _in_threads(
 
 def _tell_nobody(done: int) -> None:
     pass
-
-
-def _without(cross: CrossProduct, part: CrossProduct) -> CrossProduct:
-    """The cross-product less that of some of its rows; its pattern stays."""
-    pairs = {}
-    for (g, h), pair in cross.pairs.items():
-        other = part.pairs[g, h]
-        n_columns = cross.groups[h].n_levels
-        keys = pair.rows * n_columns + pair.columns
-        order = np.argsort(keys, kind="stable")
-        at = order[np.searchsorted(keys[order], other.rows * n_columns + other.columns)]
-        values = pair.values.copy()
-        values[at] -= other.values
-        pairs[g, h] = Pair(pair.rows, pair.columns, values)
-    return CrossProduct(
-        groups=cross.groups,
-        n=cross.n - part.n,
-        p=cross.p,
-        diagonal=tuple(a - b for a, b in zip(cross.diagonal, part.diagonal, strict=True)),
-        fixed=tuple(a - b for a, b in zip(cross.fixed, part.fixed, strict=True)),
-        pairs=pairs,
-        response=cross.response - part.response,
-    )

@@ -20,12 +20,21 @@ from bayesmm.blocks.describe import check_memory
 from bayesmm.blocks.factorization import COMPILED, Factorization
 from bayesmm.blocks.kernels.batch import evaluate_many, evaluate_points
 from bayesmm.blocks.kernels.routine import prepare
-from bayesmm.blocks.layout import Layout, layout_of
+from bayesmm.blocks.layout import Layout
 from bayesmm.blocks.one_factor import AtPoint, OneFactor, has_one_factor
+from bayesmm.blocks.order import layout_of
+from bayesmm.blocks.pattern import Pattern
 from bayesmm.design.design import Design
 from bayesmm.errors import ModelError
+from bayesmm.likelihood.coordinates import (
+    coordinates_of,
+    cross_product_of,
+    of_response,
+    pattern_of,
+    whitened,
+)
 from bayesmm.likelihood.moment_start import moment_start
-from bayesmm.likelihood.row_pass import coordinates_and_cross_product
+from bayesmm.likelihood.row_pass import one_pass
 from bayesmm.likelihood.solution import Solution
 from bayesmm.likelihood.variances import Variances
 from bayesmm.parallel import one_thread
@@ -46,7 +55,11 @@ class MarginalLikelihood:
     @one_thread()
     def __init__(self, design: Design) -> None:
         self.design = design
-        self.coordinates, self.cross = coordinates_and_cross_product(design)
+        found = one_pass(design) if len(design.factors) == 1 else None
+        if found is None:
+            coordinates = coordinates_of(design)
+            found = coordinates, cross_product_of(design, coordinates, pattern=self.pattern)
+        self.coordinates, self.cross = found
         self.one_factor = OneFactor(self.cross) if has_one_factor(self.cross) else None
         self._latest: tuple[tuple[bytes, bool], AtPoint] | None = None
         if self.one_factor is None:
@@ -63,6 +76,35 @@ class MarginalLikelihood:
         return (
             f"MarginalLikelihood({str(self.design.formula)!r}: {self.design.n} rows, {self.size} parameters)"
         )
+
+    @one_thread()
+    def with_response(self, design: Design) -> MarginalLikelihood:
+        """The likelihood of the same design with another response, :meth:`Design.with_response`.
+
+        Nothing is formed but y's column of the cross-product: pattern, order of elimination and all values of
+        X and Z are shared. Its parameters φ are those of this one.
+
+        Raises
+        ------
+        DataError
+            If X explains the response exactly.
+        """
+        coordinates = of_response(self.coordinates, design.rows, design.weights)
+        rows = whitened(design.rows, coordinates, design.weights)
+        cross = self.cross.with_response(*self.pattern.column(rows))
+        other = object.__new__(type(self))  # what else is kept belongs to the old response
+        other.design, other.coordinates, other.cross = design, coordinates, cross
+        other.variances, other._latest = self.variances, None
+        other.one_factor = None if self.one_factor is None else OneFactor(cross)
+        other.__dict__["pattern"] = self.pattern
+        if "layout" in self.__dict__:
+            other.__dict__["layout"] = self.layout.filled(cross)
+        return other
+
+    @cached_property
+    def pattern(self) -> Pattern:
+        """Which levels of the grouping factors occur together, and where each row's values go."""
+        return pattern_of(self.design)
 
     @cached_property
     def layout(self) -> Layout:

@@ -40,8 +40,6 @@ from bayesmm.design.sources import INDICATOR, NUMBERS, ONES, Source
 from bayesmm.likelihood.coordinates import (
     Coordinates,
     check_left,
-    coordinates_of,
-    cross_product_of,
     groups_of,
 )
 
@@ -52,21 +50,6 @@ SETTLED = 1e-8
 PROVISIONAL = 512
 """Rows, spread over all, whose mean is taken off in the first pass."""
 KINDS = {NUMBERS: NUMBERS_AT, ONES: ONES_AT}
-
-
-def coordinates_and_cross_product(design: Design) -> tuple[Coordinates, CrossProduct]:
-    """Both for any design, by the quickest way that keeps the digits.
-
-    Raises
-    ------
-    DataError
-        If X explains the response exactly, so that nothing is left to model.
-    """
-    found = one_pass(design) if len(design.factors) == 1 else None
-    if found is not None:
-        return found
-    coordinates = coordinates_of(design)
-    return coordinates, cross_product_of(design, coordinates)
 
 
 def one_pass(design: Design) -> tuple[Coordinates, CrossProduct] | None:

@@ -8,8 +8,8 @@ import pytest
 
 from bayesmm.blocks.factorization import Factorization
 from bayesmm.blocks.kernels.one_factor import LANES
-from bayesmm.blocks.layout import layout_of
 from bayesmm.blocks.one_factor import AtPoint, OneFactor
+from bayesmm.blocks.order import layout_of
 from bayesmm.design import build_design
 from bayesmm.likelihood.coordinates import coordinates_of, cross_product_of
 from tests.dense import DenseModel

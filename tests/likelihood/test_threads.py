@@ -155,14 +155,14 @@ def threads():
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 def spied(call):
-    def inner(*args):
+    def inner(*args, **options):
         seen.update(threads())
-        return call(*args)
+        return call(*args, **options)
     return inner
 
 assert threads() == {2}, threads()
 seen = set()
-for name in ("coordinates_and_cross_product", "layout_of", "Factorization"):
+for name in ("one_pass", "coordinates_of", "cross_product_of", "layout_of", "Factorization"):
     setattr(marginal, name, spied(getattr(marginal, name)))
 model = bmm.Model(FORMULA, school())
 model.likelihood.criterion(model.likelihood.start, reml=True)
