@@ -136,7 +136,7 @@ class _Search:
             value, gradient, curvature = self.at.with_curvature(x)
             return value, gradient, curvature[np.ix_(free, free)]
 
-        return self._newton(evaluate, x, free, floor)
+        return self._newton(evaluate, x, free, floor, **({"damping": 0.0} if self.objective.exact else {}))
 
     def _newton(
         self, evaluate: Curved, x: np.ndarray, free: np.ndarray, floor: np.ndarray, **options: Any

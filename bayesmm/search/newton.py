@@ -15,6 +15,8 @@ import numpy as np
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]
 """Parameters → value, gradient (d,), approximate Hessian (d, d)."""
+WELL = 1e-4
+"""The least pivot of a Hessian's Cholesky factor, relative to the largest, that is well above rounding."""
 LONGEST = 2.0
 """No parameter changes by more than this many times its size (or than this, if it is below one half)."""
 
@@ -27,6 +29,7 @@ def descend(
     *,
     tolerance: float = 1e-10,
     max_evaluations: int = 100,
+    damping: float = 1e-2,
 ) -> np.ndarray:
     """Follow damped Newton steps downhill from ``start``.
 
@@ -40,6 +43,8 @@ def descend(
         (d,) bounds, ∓∞ for none.
     tolerance
         The predicted decrease, in units of the value, at which to stop.
+    damping
+        μ of the first step: none where the Hessian is exact and the start is good.
 
     Returns
     -------
@@ -48,7 +53,6 @@ def descend(
     upper = np.full(len(start), np.inf) if upper is None else upper
     x = np.clip(start, lower, upper)
     value, gradient, curvature = objective(x)
-    damping = 1e-2
     for _ in range(max_evaluations):
         if not np.isfinite(value):
             return x
@@ -78,6 +82,9 @@ def _step(
     damping: float,
 ) -> tuple[np.ndarray, float]:
     """The next point, within the bounds, and the decrease that the quadratic predicts."""
+    inside = _inner_step(x, gradient, curvature, lower, upper, damping)
+    if inside is not None:
+        return inside
     held = ((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0))
     free = ~held
     step = np.zeros_like(x)
@@ -106,6 +113,34 @@ def _step(
         step *= min(1.0, -(gradient @ step) / bend) if bend > 0 else 1.0
         predicted = -(gradient @ step + 0.5 * step @ positive @ step)
     return np.clip(x + step, lower, upper), float(predicted)
+
+
+def _inner_step(
+    x: np.ndarray,
+    gradient: np.ndarray,
+    curvature: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    damping: float,
+) -> tuple[np.ndarray, float] | None:
+    """The same where the Hessian is well positive definite and no bound is near; None where it isn't so.
+
+    That is most steps of most searches, and takes a quarter of the time.
+    """
+    try:
+        pivots = np.linalg.cholesky(curvature).diagonal()
+    except np.linalg.LinAlgError:
+        return None
+    if not pivots.min(initial=np.inf) > WELL * pivots.max(initial=0.0):
+        return None
+    damped = curvature.copy()
+    damped.flat[:: len(x) + 1] *= 1.0 + damping
+    step = np.linalg.solve(damped, -gradient)
+    trial = x + step
+    long = np.abs(step) > LONGEST * np.maximum(np.abs(x), 0.5)
+    if (long | (trial <= lower) | (trial >= upper)).any():
+        return None
+    return trial, float(-(gradient @ step + 0.5 * step @ curvature @ step))
 
 
 def _positive(B: np.ndarray) -> np.ndarray:
