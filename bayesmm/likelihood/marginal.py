@@ -55,7 +55,7 @@ class MarginalLikelihood:
     @one_thread()
     def __init__(self, design: Design) -> None:
         self.design = design
-        found = one_pass(design) if len(design.factors) == 1 else None
+        found = one_pass(design, design.weights) if len(design.factors) == 1 else None
         if found is None:
             coordinates = coordinates_of(design)
             found = coordinates, cross_product_of(design, coordinates, pattern=self.pattern)

@@ -52,8 +52,10 @@ PROVISIONAL = 512
 KINDS = {NUMBERS: NUMBERS_AT, ONES: ONES_AT}
 
 
-def one_pass(design: Design) -> tuple[Coordinates, CrossProduct] | None:
+def one_pass(design: Design, weights: np.ndarray | None) -> tuple[Coordinates, CrossProduct] | None:
     """The coordinates and the cross-product; None if the columns of X are all but dependent.
+
+    ``weights`` (n,) are those by whose root the rows count; None for all alike.
 
     Cost: two passes over the rows, of c²/2 and k(k + 1)/2 + k(p + 1) + c multiplications a row, and kp² for
     each level.
@@ -63,7 +65,7 @@ def one_pass(design: Design) -> tuple[Coordinates, CrossProduct] | None:
     DataError
         If X explains the response exactly, so that nothing is left to model.
     """
-    table = _Table.of(design)
+    table = _Table.of(design, weights)
     moments = _Moments.of(table)
     R = _triangle(moments.gram[np.ix_(table.x, table.x)])
     if R is None:
@@ -99,7 +101,7 @@ def one_pass(design: Design) -> tuple[Coordinates, CrossProduct] | None:
     if p:
         gamma[0] += moments.means[-1] - means @ gamma
         R[0] += R[0, 0] * means  # R [1 x̄'; 0 I]; means are zero, the first one's too, if nothing is centred
-    log_weights = 0.0 if design.weights is None else float(np.sum(np.log(design.weights)))
+    log_weights = 0.0 if weights is None else float(np.sum(np.log(weights)))
     return Coordinates(R, gamma, scale, bases, table.n, log_weights), cross
 
 
@@ -127,7 +129,7 @@ class _Table:
     n: int
 
     @classmethod
-    def of(cls, design: Design) -> _Table:
+    def of(cls, design: Design, weights: np.ndarray | None) -> _Table:
         found: list[Source] = []
 
         def places(sources: Sequence[Source]) -> np.ndarray:
@@ -150,7 +152,7 @@ class _Table:
                 source.array.ctypes.data,
                 source.level,
             )
-        root = np.empty(0) if design.weights is None else np.sqrt(design.weights)
+        root = np.empty(0) if weights is None else np.sqrt(weights)
         return cls(columns, tuple(found), x, xi, root, len(y))
 
     @property
