@@ -11,7 +11,7 @@ from bayesmm.design import Design, build_design
 from bayesmm.errors import ModelError, near_matches
 from bayesmm.families import FAMILIES, Family
 from bayesmm.formula import Formula
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, Profiled
 from bayesmm.parallel import one_thread
 from bayesmm.priors import Prior, chosen_priors, resolve_priors
 
@@ -105,20 +105,32 @@ class MixedModel:
 
     @cached_property
     def likelihood(self) -> MarginalLikelihood:
-        """The exact marginal likelihood of the variance parameters; formed once, used by every fit.
+        """The marginal likelihood of the variance parameters; formed once, used by every fit and sampler.
 
-        ``model.likelihood.criterion(phi, reml=True)`` and ``.criterion_and_gradient`` are open to any search
-        or sampler; ``.internal(theta)`` and ``.external(phi)`` change between its parameters and lme4's θ.
+        ``.internal(theta)`` and ``.external(phi)`` change between its parameters and lme4's θ.
+        """
+        with one_thread():
+            return MarginalLikelihood(self.design)
+
+    def objective(self, *, reml: bool = True) -> Profiled:
+        """−2 log-likelihood, restricted for REML, of the variance parameters: what an estimate minimises.
+
+        ``.value(phi)`` and ``.value_and_gradient(phi)`` are open to any search.
+
+        Raises
+        ------
+        ModelError
+            If ``reml`` is neither True nor False.
 
         Examples
         --------
         >>> import bayesmm as bmm
         >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
-        >>> round(model.likelihood.criterion(model.likelihood.internal([0.7525807]), reml=False), 4)
+        >>> phi = model.likelihood.internal([0.7525807])
+        >>> round(model.objective(reml=False).value(phi), 4)
         327.3271
         """
-        with one_thread():
-            return MarginalLikelihood(self.design)
+        return Profiled(self.likelihood, reml=reml)
 
     def with_response(self, y: Any) -> Self:
         """The same model of another response: design and priors as they are, the priors not scaled anew.

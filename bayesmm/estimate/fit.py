@@ -5,7 +5,6 @@ from __future__ import annotations
 from bayesmm.design.identification import check_identified
 from bayesmm.estimate.certificate import certify
 from bayesmm.estimate.estimate import Estimate
-from bayesmm.likelihood import Profiled, checked_reml
 from bayesmm.model import MixedModel
 from bayesmm.parallel import one_thread
 from bayesmm.search import minimise
@@ -28,9 +27,8 @@ def fit(model: MixedModel, *, reml: bool = True) -> Estimate:
     DataError
         If a term has as many random effects as there are rows.
     """
-    reml = checked_reml(reml)
     check_identified(model.design)
-    objective = Profiled(model.likelihood, reml=reml)
+    objective = model.objective(reml=reml)
     with one_thread():
         optimum = minimise(objective)
         solution = objective.solution(optimum.phi)

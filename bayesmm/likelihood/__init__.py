@@ -4,7 +4,7 @@ from bayesmm.likelihood.exact_fit import explains_exactly
 from bayesmm.likelihood.given import GivenCoefficients, without_given
 from bayesmm.likelihood.integrated import ConditionalDraws, IntegratedLikelihood
 from bayesmm.likelihood.leave_out import LeaveOut
-from bayesmm.likelihood.marginal import MarginalLikelihood, checked_reml
+from bayesmm.likelihood.marginal import MarginalLikelihood
 from bayesmm.likelihood.profiled import Profiled
 from bayesmm.likelihood.solution import Solution
 
@@ -16,7 +16,6 @@ __all__ = [
     "MarginalLikelihood",
     "Profiled",
     "Solution",
-    "checked_reml",
     "explains_exactly",
     "without_given",
 ]

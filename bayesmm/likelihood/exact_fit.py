@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesmm.likelihood.marginal import MarginalLikelihood
+from bayesmm.likelihood.profiled import Profiled
 
 VANISHED = 1e-6
 """A residual sd, relative to that of a fit without random effects, below which rounding is all there is."""
@@ -20,4 +21,4 @@ def explains_exactly(likelihood: MarginalLikelihood) -> bool:
     Unless there are as many effects as rows the likelihood then has no bound: it rises as σ → 0.
     """
     phi = np.where(likelihood.nonnegative, LARGE, 0.0)
-    return likelihood.relative_sigma(phi, reml=False) < VANISHED
+    return Profiled(likelihood, reml=False).relative_sigma(phi) < VANISHED

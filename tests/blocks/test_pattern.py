@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bayesmm.blocks import CrossProduct, Factorization, Layout, combination, layout_of
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, Profiled
 from bayesmm.likelihood.coordinates import coordinates_of, cross_product_of, pattern_of, whitened
 from tests.blocks.test_cross_product import dense
 from tests.designs import CASES, design
@@ -117,17 +117,12 @@ def test_another_response_gives_the_likelihood_of_its_own_rows(name: str):
     first = MarginalLikelihood(d)
     _ = first.layout  # so that it is refilled
     found, expected = first.with_response(d.with_response(y)), MarginalLikelihood(d.with_response(y))
-    for phi in points(expected)[:3]:
-        for reml in (True, False):
-            assert found.criterion(phi, reml=reml) == pytest.approx(
-                expected.criterion(phi, reml=reml), rel=1e-11, abs=1e-9
-            )
-            np.testing.assert_allclose(
-                found.criterion_and_gradient(phi, reml=reml)[1],
-                expected.criterion_and_gradient(phi, reml=reml)[1],
-                rtol=1e-8,
-                atol=1e-7,
-            )
+    for reml in (True, False):
+        ours, theirs = Profiled(found, reml=reml), Profiled(expected, reml=reml)
+        for phi in points(expected)[:3]:
+            assert ours.value(phi) == pytest.approx(theirs.value(phi), rel=1e-11, abs=1e-9)
+            gradients = (objective.value_and_gradient(phi)[1] for objective in (ours, theirs))
+            np.testing.assert_allclose(*gradients, rtol=1e-8, atol=1e-7)
     whole = dense(expected.cross)
     np.testing.assert_allclose(dense(found.layout.cross), whole, rtol=0, atol=1e-10 * np.abs(whole).max())
     for ours, theirs in zip(found.cross.diagonal, first.cross.diagonal, strict=True):

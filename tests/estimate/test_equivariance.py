@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bayesmm import Estimate, Model
 from bayesmm.datasets import load_data
 from bayesmm.design import build_design
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, Profiled
 from tests.designs import simulated
 
 CRITERION = 1e-7
@@ -188,7 +188,7 @@ def test_weights_that_are_whole_numbers_count_as_repeated_rows_for_the_coefficie
     weighted = MarginalLikelihood(build_design("y ~ x + (x | a)", data, weights="count"))
     repeated = MarginalLikelihood(build_design("y ~ x + (x | a)", data.loc[data.index.repeat(data["count"])]))
     theta = np.array([0.8, 0.1, 0.3])
-    a, b = (each.solution(each.internal(theta), reml=False) for each in (weighted, repeated))
+    a, b = (Profiled(each, reml=False).solution(each.internal(theta)) for each in (weighted, repeated))
     np.testing.assert_allclose(a.beta, b.beta, rtol=1e-9)
     np.testing.assert_allclose(a.effects[0], b.effects[0], rtol=0, atol=1e-9)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from bayesmm.likelihood import IntegratedLikelihood, LeaveOut, MarginalLikelihood
+from bayesmm.likelihood import IntegratedLikelihood, LeaveOut, MarginalLikelihood, Profiled
 from tests.designs import design
 from tests.likelihood.points import points
 
@@ -39,9 +39,9 @@ def evaluated(integrated: IntegratedLikelihood) -> np.ndarray:
     value, gradient, _ = integrated.log_density(lam, 0.1)
     return np.concatenate(
         [
-            [value, likelihood.criterion(phi, reml=True)],
+            [value, Profiled(likelihood, reml=True).value(phi)],
             gradient.ravel(),
-            likelihood.criterion_and_gradient(phi, reml=True)[1],
+            Profiled(likelihood, reml=True).value_and_gradient(phi)[1],
             integrated.log_densities(lam[None], np.zeros(1)),
             LeaveOut(integrated).log_densities(lam[None], np.zeros(1))[0],
         ]

@@ -11,7 +11,7 @@ import pytest
 from scipy import linalg, stats
 
 from bayesmm.design import build_design
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, Profiled
 from bayesmm.likelihood.integrated import IntegratedLikelihood
 from tests.dense import DenseModel
 from tests.designs import CASES, design
@@ -172,8 +172,8 @@ def test_a_point_that_cannot_be_computed_has_density_zero_among_others(
     [pytest.param(bad, id=str(bad)) for bad in NOT_FINITE],
 )
 def test_a_point_that_cannot_be_computed_has_density_zero(crossed: IntegratedLikelihood, bad: np.ndarray):
-    assert crossed.likelihood.criterion(bad, reml=True) == np.inf
-    assert crossed.likelihood.criterion_and_gradient(bad, reml=False)[0] == np.inf
+    assert Profiled(crossed.likelihood, reml=True).value(bad) == np.inf
+    assert Profiled(crossed.likelihood, reml=False).value_and_gradient(bad)[0] == np.inf
     assert crossed.log_density(factors(bad), 0.0)[0] == -np.inf
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, Profiled
 from tests.dense import DenseModel
 from tests.designs import CASES, design
 from tests.likelihood.points import points
@@ -21,9 +21,9 @@ both_criteria = pytest.mark.parametrize("reml", [False, True], ids=["ML", "REML"
 def test_the_criterion_is_the_dense_log_density(name: str, reml: bool):
     likelihood, dense = MarginalLikelihood(design(name)), DenseModel.of(design(name))
     for phi in points(likelihood):
-        solution = likelihood.solution(phi, reml=reml)
+        solution = Profiled(likelihood, reml=reml).solution(phi)
         V = dense.covariance(solution.factors, solution.sigma)
-        assert likelihood.criterion(phi, reml=reml) == pytest.approx(solution.criterion, rel=1e-13)
+        assert Profiled(likelihood, reml=reml).value(phi) == pytest.approx(solution.criterion, rel=1e-13)
         assert solution.criterion == pytest.approx(-2 * dense.loglik(V, reml=reml), rel=REL)
         assert solution.criterion == pytest.approx(dense.profiled(solution.factors, reml=reml), rel=REL)
 
@@ -32,7 +32,7 @@ def test_the_criterion_is_the_dense_log_density(name: str, reml: bool):
 @every_design
 def test_sigma_is_the_best_one(name: str, reml: bool):
     likelihood, dense = MarginalLikelihood(design(name)), DenseModel.of(design(name))
-    solution = likelihood.solution(points(likelihood)[1], reml=reml)
+    solution = Profiled(likelihood, reml=reml).solution(points(likelihood)[1])
     best = dense.loglik(dense.covariance(solution.factors, solution.sigma), reml=reml)
     for other in (0.999, 1.001):
         V = dense.covariance(solution.factors, solution.sigma * other)
@@ -43,7 +43,7 @@ def test_sigma_is_the_best_one(name: str, reml: bool):
 def test_the_coefficients_are_generalised_least_squares(name: str):
     likelihood, dense = MarginalLikelihood(design(name)), DenseModel.of(design(name))
     for phi in points(likelihood):
-        solution = likelihood.solution(phi, reml=True)
+        solution = Profiled(likelihood, reml=True).solution(phi)
         if dense.p == 0:
             assert solution.beta.shape == (0,)
             assert solution.vcov.shape == (0, 0)
@@ -58,7 +58,7 @@ def test_the_coefficients_are_generalised_least_squares(name: str):
 def test_the_random_effects_are_the_normals_conditional_mean_and_covariance(name: str):
     likelihood, dense = MarginalLikelihood(design(name)), DenseModel.of(design(name))
     for phi in points(likelihood):
-        solution = likelihood.solution(phi, reml=True)
+        solution = Profiled(likelihood, reml=True).solution(phi)
         covariances = likelihood.conditional_covariances(phi, sigma=solution.sigma)
         means, expected = dense.conditional(solution.factors, solution.sigma, solution.beta)
         largest = max(np.abs(mean).max() for mean in means)
@@ -76,8 +76,10 @@ def test_internal_and_external_parameters_are_each_others_inverse(name: str):
     phi = points(likelihood)[1]
     theta = likelihood.external(phi)
     np.testing.assert_allclose(likelihood.internal(theta), phi, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(likelihood.solution(phi, reml=True).theta, theta, rtol=1e-14)
-    for ours, lam in zip(likelihood.factors(theta), likelihood.solution(phi, reml=True).factors, strict=True):
+    np.testing.assert_allclose(Profiled(likelihood, reml=True).solution(phi).theta, theta, rtol=1e-14)
+    for ours, lam in zip(
+        likelihood.factors(theta), Profiled(likelihood, reml=True).solution(phi).factors, strict=True
+    ):
         np.testing.assert_allclose(ours, lam, rtol=1e-12, atol=1e-14)
 
 
@@ -98,12 +100,12 @@ def test_the_likelihood_can_be_evaluated_again_and_again():
     """No value may depend on what was computed before."""
     likelihood = MarginalLikelihood(design("chain with slopes, crossed with slopes"))
     phi, other = points(likelihood)[1], points(likelihood)[0]
-    first = likelihood.criterion_and_gradient(phi, reml=True)
-    modes = likelihood.solution(phi, reml=True).effects
-    likelihood.criterion_and_gradient(other, reml=False)
+    first = Profiled(likelihood, reml=True).value_and_gradient(phi)
+    modes = Profiled(likelihood, reml=True).solution(phi).effects
+    Profiled(likelihood, reml=False).value_and_gradient(other)
     likelihood.conditional_covariances(other, sigma=1.0)
-    again = likelihood.criterion_and_gradient(phi, reml=True)
+    again = Profiled(likelihood, reml=True).value_and_gradient(phi)
     assert first[0] == pytest.approx(again[0], rel=1e-14)
     np.testing.assert_allclose(first[1], again[1], rtol=1e-12, atol=1e-12)
-    for before, after in zip(modes, likelihood.solution(phi, reml=True).effects, strict=True):
+    for before, after in zip(modes, Profiled(likelihood, reml=True).solution(phi).effects, strict=True):
         np.testing.assert_allclose(before, after, rtol=1e-12, atol=1e-12)

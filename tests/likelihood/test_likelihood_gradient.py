@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, Profiled
 from tests.dense import DenseModel
 from tests.designs import CASES, design
 from tests.likelihood.points import points
@@ -35,22 +35,23 @@ def test_the_gradient_is_the_complex_step_of_the_dense_criterion(name: str, reml
             at[p] += step * 1j
             factors = tuple(sum(a * E[t] for a, E in zip(at, unit, strict=True)) for t in range(len(dense.k)))
             expected[p] = dense.profiled(factors, reml=reml).imag / step
-        assert_gradient(likelihood.criterion_and_gradient(phi, reml=reml)[1], expected)
+        assert_gradient(Profiled(likelihood, reml=reml).value_and_gradient(phi)[1], expected)
 
 
 @both_criteria
 @every_design
 def test_the_gradient_is_the_central_difference_of_the_criterion(name: str, reml: bool):
     likelihood = MarginalLikelihood(design(name))
+    objective = Profiled(likelihood, reml=reml)
     for phi in points(likelihood):
         expected = np.empty(likelihood.size)
         for p in range(likelihood.size):
             h = 2e-4 * max(1.0, abs(phi[p])) * np.eye(likelihood.size)[p]
-            near = likelihood.criterion(phi + h, reml=reml) - likelihood.criterion(phi - h, reml=reml)
-            far = likelihood.criterion(phi + 2 * h, reml=reml) - likelihood.criterion(phi - 2 * h, reml=reml)
+            near = objective.value(phi + h) - objective.value(phi - h)
+            far = objective.value(phi + 2 * h) - objective.value(phi - 2 * h)
             expected[p] = (8 * near - far) / (12 * h[p])  # five points: the error is of the fourth order
-        value, gradient = likelihood.criterion_and_gradient(phi, reml=reml)
-        assert value == pytest.approx(likelihood.criterion(phi, reml=reml), rel=1e-13)
+        value, gradient = objective.value_and_gradient(phi)
+        assert value == pytest.approx(objective.value(phi), rel=1e-13)
         assert_gradient(gradient, expected)
 
 
@@ -59,7 +60,7 @@ def test_the_gradient_is_the_central_difference_of_the_criterion(name: str, reml
 def test_the_gradient_vanishes_where_all_variances_are_zero(name: str, reml: bool):
     """The criterion is even in every factor."""
     likelihood = MarginalLikelihood(design(name))
-    gradient = likelihood.criterion_and_gradient(np.zeros(likelihood.size), reml=reml)[1]
+    gradient = Profiled(likelihood, reml=reml).value_and_gradient(np.zeros(likelihood.size))[1]
     np.testing.assert_allclose(gradient, 0.0, atol=1e-12)
 
 
@@ -70,7 +71,7 @@ def test_the_gradient_of_the_profiled_variance_is_its_central_difference(name: s
         expected = np.empty(likelihood.size)
         for p in range(likelihood.size):
             h = 1e-4 * max(1.0, abs(phi[p])) * np.eye(likelihood.size)[p]
-            up, down = (likelihood.solution(phi + s * h, reml=False).sigma for s in (1, -1))
+            up, down = (Profiled(likelihood, reml=False).solution(phi + s * h).sigma for s in (1, -1))
             expected[p] = 2 * (np.log(up) - np.log(down)) / (2 * h[p])
         np.testing.assert_allclose(
             likelihood.log_r2_gradient(phi), expected, rtol=0, atol=1e-5 * max(1.0, np.abs(expected).max())
@@ -86,6 +87,7 @@ def test_the_curvature_is_the_average_information_or_with_one_factor_the_hessian
     V_p = Z(E_pλ' + λE_p')Z' and V_pq = Z(E_pE_q' + E_qE_p')Z', where p and q belong to one term.
     """
     likelihood, dense = MarginalLikelihood(design(name)), DenseModel.of(design(name))
+    objective = Profiled(likelihood, reml=reml)
     d, m = likelihood.size, dense.n - (dense.p if reml else 0)
     phi = points(likelihood)[1]
     unit = [likelihood.factors(likelihood.external(e)) for e in np.eye(d)]
@@ -114,14 +116,14 @@ def test_the_curvature_is_the_average_information_or_with_one_factor_the_hessian
             for p in range(d)
         ]
     )
-    if likelihood.exact:
+    if objective.exact:
         inner = P if reml else inverse
         quadratic = np.array([[Py @ Vp[p] @ P @ Vp[q] @ Py / omega for q in range(d)] for p in range(d)])
         expected += quadratic - [
             [np.trace(inner @ Vp[p] @ inner @ Vp[q]) for q in range(d)] for p in range(d)
         ]
-    assert likelihood.exact == (len(likelihood.cross.groups) == 1)
-    value, gradient, curvature = likelihood.with_curvature(phi, reml=reml)
-    assert value == pytest.approx(likelihood.criterion(phi, reml=reml), rel=1e-13)
+    assert objective.exact == (len(likelihood.cross.groups) == 1)
+    value, gradient, curvature = objective.with_curvature(phi)
+    assert value == pytest.approx(objective.value(phi), rel=1e-13)
     np.testing.assert_allclose(gradient, [np.sum(score * each) for each in Vp], rtol=0, atol=1e-7 * dense.n)
     np.testing.assert_allclose(curvature, expected, rtol=0, atol=1e-7 * np.abs(expected).max())

@@ -25,20 +25,20 @@ def test_parameters_of_a_wrong_length_are_refused_wherever_they_go(wrong: object
         likelihood.factors,
         likelihood.group_factors,
         likelihood.factorization,
-        lambda phi: likelihood.criterion(phi, reml=True),
-        lambda phi: likelihood.criterion_and_gradient(phi, reml=True),
-        lambda phi: likelihood.with_curvature(phi, reml=True),
-        lambda phi: likelihood.relative_sigma(phi, reml=True),
-        lambda phi: likelihood.covariance_slopes(phi, reml=True),
+        lambda phi: Profiled(likelihood, reml=True).value(phi),
+        lambda phi: Profiled(likelihood, reml=True).value_and_gradient(phi),
+        lambda phi: Profiled(likelihood, reml=True).with_curvature(phi),
+        lambda phi: Profiled(likelihood, reml=True).relative_sigma(phi),
+        lambda phi: Profiled(likelihood, reml=True).slopes(phi),
         likelihood.log_r2_gradient,
-        lambda phi: likelihood.solution(phi, reml=True),
+        lambda phi: Profiled(likelihood, reml=True).solution(phi),
         lambda phi: likelihood.conditional_covariances(phi, sigma=1.0),
         lambda phi: (
             minimise(Profiled(likelihood, reml=True), phi) if phi is not None else likelihood.factors(phi)
         ),
     ]
     many_points = [
-        lambda phi: likelihood.criteria(phi, reml=True),
+        lambda phi: Profiled(likelihood, reml=True).values(phi),
         likelihood.group_factors_many,
     ]
     expected = rf"Expected: {likelihood.size} numbers: 1 for \(1 \| Subject\), 3 for"
@@ -78,17 +78,7 @@ def test_sigma_is_one_number_for_each_point(wrong: object):
 
 
 @pytest.mark.parametrize("reml", ["ML", "no", 0, 1, None])
-def test_reml_is_true_or_false_wherever_it_goes(reml: object):
+def test_reml_is_true_or_false(reml: object):
     likelihood = MarginalLikelihood(design("one intercept"))
-    phi = likelihood.start
-    for call, at in (
-        (likelihood.criterion, phi),
-        (likelihood.criteria, phi[None]),
-        (likelihood.criterion_and_gradient, phi),
-        (likelihood.relative_sigma, phi),
-        (likelihood.with_curvature, phi),
-        (likelihood.covariance_slopes, phi),
-        (likelihood.solution, phi),
-    ):
-        with pytest.raises(ModelError, match="Expected: True or False"):
-            call(at, reml=reml)
+    with pytest.raises(ModelError, match="Expected: True or False"):
+        Profiled(likelihood, reml=reml)

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import bayesmm as bmm
 from bayesmm.blocks import layout_of
 from bayesmm.blocks.kernels.batch import evaluate_many
+from bayesmm.likelihood import Profiled
 from bayesmm.parallel import one_thread
 
 THREADS = 4
@@ -109,15 +110,17 @@ def test_every_evaluation_in_threads_is_the_evaluation(model: bmm.Model):
     rng = np.random.default_rng(2)
     points = np.abs(rng.normal(0.3, 0.2, (8, likelihood.size)))
 
+    restricted, ml = Profiled(likelihood, reml=True), Profiled(likelihood, reml=False)
+
     def evaluated() -> np.ndarray:
-        found = [likelihood.criteria(points, reml=True)]
+        found = [restricted.values(points)]
         for phi in points:
-            solution = likelihood.solution(phi, reml=True)
+            solution = restricted.solution(phi)
             found += [
-                np.array([likelihood.criterion(phi, reml=False), likelihood.relative_sigma(phi, reml=True)]),
-                likelihood.criterion_and_gradient(phi, reml=True)[1],
-                likelihood.with_curvature(phi, reml=True)[2],
-                *likelihood.covariance_slopes(phi, reml=False),
+                np.array([ml.value(phi), restricted.relative_sigma(phi)]),
+                restricted.value_and_gradient(phi)[1],
+                restricted.with_curvature(phi)[2],
+                *ml.slopes(phi),
                 likelihood.log_r2_gradient(phi),
                 *likelihood.conditional_covariances(phi, sigma=1.0),
                 solution.beta,
@@ -165,7 +168,7 @@ seen = set()
 for name in ("one_pass", "coordinates_of", "cross_product_of", "layout_of", "Factorization"):
     setattr(marginal, name, spied(getattr(marginal, name)))
 model = bmm.Model(FORMULA, school())
-model.likelihood.criterion(model.likelihood.start, reml=True)
+model.objective(reml=True).value(model.likelihood.start)
 assert seen == {1}, seen
 alone = fitted(model.fit())
 for estimate in together(model.fit):
