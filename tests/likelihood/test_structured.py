@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayesmm.likelihood import MarginalLikelihood
+from bayesmm.likelihood import MarginalLikelihood, Profiled
 from tests.dense import DenseModel
 from tests.likelihood.structured import STRUCTURED, structured
 
@@ -62,7 +62,7 @@ def test_the_criterion_is_that_of_the_covariance_written_out(name: str, reml: bo
         values, vectors = np.linalg.eigh(G)
         half = vectors * np.sqrt(np.maximum(values, 0.0))
         expected = dense.profiled((half,), reml=reml)
-        assert likelihood.criterion(phi, reml=reml) == pytest.approx(expected, rel=1e-10)
+        assert Profiled(likelihood, reml=reml).value(phi) == pytest.approx(expected, rel=1e-10)
 
 
 @both_criteria
@@ -70,7 +70,7 @@ def test_the_criterion_is_that_of_the_covariance_written_out(name: str, reml: bo
 def test_the_solution_is_that_of_dense_algebra(name: str, reml: bool):
     likelihood, dense = MarginalLikelihood(structured(name)), DenseModel.of(structured(name))
     for phi in points(likelihood):
-        solution = likelihood.solution(phi, reml=reml)
+        solution = Profiled(likelihood, reml=reml).solution(phi)
         assert solution.criterion == pytest.approx(dense.profiled(solution.factors, reml=reml), rel=1e-10)
         V = dense.covariance(solution.factors, solution.sigma)
         beta, vcov = dense.coefficients(V)
@@ -94,7 +94,7 @@ def test_the_gradient_is_the_central_difference_of_the_dense_criterion(name: str
         for p in range(likelihood.size):
             h = 1e-4 * np.eye(likelihood.size)[p]
             expected[p] = (8 * (f(phi + h) - f(phi - h)) - (f(phi + 2 * h) - f(phi - 2 * h))) / (12 * h[p])
-        gradient = likelihood.criterion_and_gradient(phi, reml=reml)[1]
+        gradient = Profiled(likelihood, reml=reml).value_and_gradient(phi)[1]
         np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-5 * max(1.0, np.abs(expected).max()))
 
 
@@ -104,14 +104,12 @@ def test_the_curvature_is_the_average_information_or_with_one_factor_the_hessian
     """As for linear factors, with the derivatives of V = V(φ) by differences."""
     likelihood, dense = MarginalLikelihood(structured(name)), DenseModel.of(structured(name))
     phi, d = points(likelihood)[1], likelihood.size
-    _, gradient, curvature = likelihood.with_curvature(phi, reml=reml)
+    objective = Profiled(likelihood, reml=reml)
+    _, gradient, curvature = objective.with_curvature(phi)
     steps = 1e-4 * np.eye(d)
-    if likelihood.exact:
+    if objective.exact:
         expected = np.array(
-            [
-                np.subtract(*(likelihood.criterion_and_gradient(phi + s * h, reml=reml)[1] for s in (1, -1)))
-                for h in steps
-            ]
+            [np.subtract(*(objective.value_and_gradient(phi + s * h)[1] for s in (1, -1))) for h in steps]
         ) / (2e-4)
         np.testing.assert_allclose(curvature, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
         return
@@ -145,5 +143,5 @@ def test_theta_and_phi_are_each_others_inverse_and_many_points_are_each_alone(na
     many = np.array(points(likelihood))
     for phi in many:
         np.testing.assert_allclose(likelihood.internal(likelihood.external(phi)), phi, rtol=1e-12, atol=1e-12)
-    values = likelihood.criteria(many, reml=True)
-    np.testing.assert_allclose(values, [likelihood.criterion(phi, reml=True) for phi in many], rtol=1e-12)
+    objective = Profiled(likelihood, reml=True)
+    np.testing.assert_allclose(objective.values(many), [objective.value(phi) for phi in many], rtol=1e-12)
