@@ -10,7 +10,7 @@ import numpy as np
 from bayesmm.design import Design
 from bayesmm.design.naming import name_parameters
 from bayesmm.equations.digits import estimate_number
-from bayesmm.equations.notation import SIGMA, VARIANCE, Notation
+from bayesmm.equations.notation import Notation
 from bayesmm.equations.tree import Equation, Expr, Matrix, Number, Power, transform
 from bayesmm.errors import ModelError
 from bayesmm.estimate import Estimate
@@ -111,8 +111,8 @@ def _numbers(notation: Notation, values: Values) -> dict[Expr, Expr]:
             found[sd] = number = estimate_number(np.sqrt(covariance[i, i]))
             found[Power(sd, "2")] = _square(number)
         found |= {symbol: estimate_number(covariance[i, j]) for (i, j), symbol in term.covariances.items()}
-    found[SIGMA] = number = estimate_number(values.sigma)
-    found[VARIANCE] = _square(number)
+    found[notation.sigma] = number = estimate_number(values.sigma)
+    found[notation.variance] = _square(number)
     return found
 
 

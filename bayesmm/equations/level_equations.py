@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayesmm.equations.elision import elided
 from bayesmm.equations.filled import Values, filled_equation
-from bayesmm.equations.notation import VARIANCE, LevelEquation, Notation, RandomNotation
+from bayesmm.equations.notation import LevelEquation, Notation, RandomNotation
 from bayesmm.equations.page import Section
 from bayesmm.equations.tree import (
     ZERO,
@@ -81,9 +81,9 @@ def covariance_matrix(term: RandomNotation) -> Expr:
 
 def residual_line(notation: Notation, values: Values | None) -> Equation:
     """e ~ N(0, σ²), or σ² over the row's weight."""
-    variance: Expr = VARIANCE
+    variance: Expr = notation.variance
     if notation.weight is not None:
-        variance = Infix("/", (VARIANCE, notation.weight))
+        variance = Infix("/", (variance, notation.weight))
     return filled_equation(Equation(notation.residual, "~", normal(ZERO, variance)), notation, values)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bayesmm.equations.elision import elided
 from bayesmm.equations.filled import Values, filled_equation
 from bayesmm.equations.level_equations import covariance_matrix
-from bayesmm.equations.notation import VARIANCE, Notation, RandomNotation
+from bayesmm.equations.notation import Notation, RandomNotation
 from bayesmm.equations.page import Section
 from bayesmm.equations.tree import (
     Call,
@@ -120,10 +120,10 @@ def _block(term: RandomNotation) -> Expr:
 def _residual_covariance(notation: Notation) -> list[Equation]:
     n = notation.design.n
     if notation.weight is None:
-        return [Equation(R, "=", product(VARIANCE, bold("I", str(n))))]
+        return [Equation(R, "=", product(notation.variance, bold("I", str(n))))]
     first, last = (Symbol(notation.weight.base, (str(i),)) for i in (1, n))
     weights = Call("diag", (first, Dots("low"), last))
     return [
-        Equation(R, "=", product(VARIANCE, Power(W, "−1"))),
+        Equation(R, "=", product(notation.variance, Power(W, "−1"))),
         Equation(W, "=", weights),
     ]

@@ -24,9 +24,6 @@ from bayesmm.equations.groups import (
 from bayesmm.equations.parts import Part, Parts
 from bayesmm.equations.tree import ZERO, Equation, Expr, Power, Symbol, bold, product, total
 
-SIGMA = Symbol("σ")
-VARIANCE = Power(SIGMA, "2")
-
 
 @dataclass(frozen=True, eq=False)
 class FixedColumn:
@@ -157,6 +154,23 @@ class Notation:
     weight: Symbol | None
     offset: Symbol | None
     parts: tuple[Part, ...]
+
+    @property
+    def dispersions(self) -> dict[str, Symbol]:
+        """Parameter of the family besides the location → its letter."""
+        family = self.design.family
+        return {name: Symbol(family.symbols[name]) for name in family.dispersions}
+
+    @property
+    def sigma(self) -> Symbol:
+        """The standard deviation of the residual."""
+        (found,) = self.dispersions.values()
+        return found
+
+    @property
+    def variance(self) -> Power:
+        """The variance of the residual."""
+        return Power(self.sigma, "2")
 
     @property
     def predictor_terms(self) -> tuple[Expr, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmm.design.naming import INTERCEPT, name_parameters
 from bayesmm.equations.digits import short_number
-from bayesmm.equations.notation import SIGMA, Notation
+from bayesmm.equations.notation import Notation
 from bayesmm.equations.page import Section
 from bayesmm.equations.tree import (
     Call,
@@ -58,7 +58,8 @@ def prior_section(model: MixedModel, notation: Notation) -> Section:
             lines.append(Equation(random.matrix, "=", product(D, R, D)))
             lines.append(Equation(D, "=", Call("diag", random.sds)))
             lines.append(Equation(R, "~", distribution(priors[named.corr], 0)))
-    lines.append(Equation(SIGMA, "~", distribution(priors["sigma"], 0)))
+    for name, symbol in notation.dispersions.items():
+        lines.append(Equation(symbol, "~", distribution(priors[name], 0)))
     return Section("Priors", tuple(lines), notes)
 
 

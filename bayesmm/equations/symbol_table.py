@@ -12,7 +12,6 @@ from bayesmm.equations.filled import Values, filled_in
 from bayesmm.equations.groups import ROWS
 from bayesmm.equations.level_equations import written_equation
 from bayesmm.equations.notation import (
-    SIGMA,
     LevelEquation,
     Notation,
     RandomNotation,
@@ -39,9 +38,10 @@ def symbol_entries(notation: Notation, values: Values | None) -> tuple[Entry, ..
     for term, named in zip(notation.terms, name_parameters(notation.design).terms, strict=True):
         found += _effects(term, named, notation, values)
     found.append(Entry(notation.residual, "residual", "", "residuals", ("the residual",)))
-    sigma = None if values is None else filled_in(SIGMA, notation, values)
     weighted = () if notation.weight is None else (" where ", notation.weight, " is 1")
-    found.append(Entry(SIGMA, "sd", "", "sigma", ("sd of ", notation.residual, *weighted), sigma))
+    for name, symbol in notation.dispersions.items():
+        number = None if values is None else filled_in(symbol, notation, values)
+        found.append(Entry(symbol, "sd", "", name, ("sd of ", notation.residual, *weighted), number))
     return tuple(found)
 
 
