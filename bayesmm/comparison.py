@@ -270,7 +270,7 @@ def _explain(
     lower, upper = interval
     if abs(difference) < CLOSE and lower <= row.estimate <= upper:
         away = abs(float(row.draws.mean()) - row.estimate)
-        if row.kind in ("sd", "sigma") and away > APART * row.estimate:
+        if row.kind in ("sd", "dispersion") and away > APART * row.estimate:
             return f"agree within a wide interval, {lower:.3g} to {upper:.3g}"
         return "agree"
     if not sampled_well:

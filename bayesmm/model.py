@@ -70,10 +70,16 @@ class MixedModel:
         offset: Any = None,
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
-        self._family = _family(family, link)
+        chosen = _family(family, link)
         with one_thread():
             self._design = build_design(
-                formula, data, covariance=covariance, weights=weights, offset=offset, namespace=namespace
+                formula,
+                data,
+                family=chosen,
+                covariance=covariance,
+                weights=weights,
+                offset=offset,
+                namespace=namespace,
             )
         self._chosen = chosen_priors(self._design, priors)
         self._scaled_to = self._design
@@ -91,7 +97,7 @@ class MixedModel:
     @property
     def family(self) -> Family:
         """The response distribution and its link."""
-        return self._family
+        return self._design.family
 
     @property
     def priors(self) -> dict[str, Prior]:
@@ -154,7 +160,7 @@ class MixedModel:
         (True, 0.001)
         """
         other = object.__new__(type(self))  # what is cached belongs to the old response
-        other._family, other._chosen, other._scaled_to = self._family, self._chosen, self._scaled_to
+        other._chosen, other._scaled_to = self._chosen, self._scaled_to
         other._design = self._design.with_response(y)
         if "likelihood" in self.__dict__:
             other.__dict__["likelihood"] = self.likelihood.with_response(other._design)

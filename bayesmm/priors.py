@@ -26,7 +26,6 @@ import numpy as np
 from bayesmm.design import Design
 from bayesmm.design.naming import (
     INTERCEPT,
-    SIGMA,
     Names,
     Parameter,
     TermNames,
@@ -162,19 +161,18 @@ def default_priors(design: Design) -> dict[str, Prior]:
     corr|Subject ~ LKJ(eta=2)
     """
     names = name_parameters(design)
-    s_y = float(np.std(design.y, ddof=1))
-    explained = design.y if design.offset is None else design.y - design.offset
-    from_zero = 0.0 if names.has_intercept else float(np.sqrt(np.mean(explained**2)))
+    scales = design.family.scales(design.y, design.offset)
+    s_y, from_zero = scales.spread, 0.0 if names.has_intercept else scales.from_zero
     priors: dict[str, Prior] = {}
     for term in names.fixed:
         if term.name == INTERCEPT:
-            priors[INTERCEPT] = Prior("Normal", mu=float(np.mean(explained)), sigma=2.5 * s_y)
+            priors[INTERCEPT] = Prior("Normal", mu=scales.centre, sigma=2.5 * s_y)
         else:
             columns = [design.sources[j].column(design.n) for j in term.positions]
-            scales = [2.5 * max(s_y / _size(x), from_zero / _root_mean_square(x)) for x in columns]
-            priors[term.name] = Prior("Normal", mu=0.0, sigma=_one_or_many(scales, term.dim))
-    weight = 1.0 if design.weights is None else float(np.mean(design.weights))
-    priors[SIGMA] = Prior("HalfStudentT", nu=4.0, sigma=s_y * np.sqrt(weight))
+            widths = [2.5 * max(s_y / _size(x), from_zero / _root_mean_square(x)) for x in columns]
+            priors[term.name] = Prior("Normal", mu=0.0, sigma=_one_or_many(widths, term.dim))
+    for name, (distribution, given) in design.family.dispersion_priors(design.y, design.weights).items():
+        priors[name] = Prior(distribution, **given)
     for term, named in zip(design.terms, names.terms, strict=True):
         priors |= _sd_priors(named, s_y, [_size(source.column(design.n)) for source in term.sources])
     priors |= {
@@ -330,7 +328,7 @@ _SUPPORTS = {
 def _check_fits(parameter: Parameter, prior: Prior) -> None:
     """Whether the prior's support and size are the parameter's."""
     fits, expected, advice = _SUPPORTS[
-        {"intercept": "fixed", "sigma": "sd"}.get(parameter.kind, parameter.kind)
+        {"intercept": "fixed", "dispersion": "sd"}.get(parameter.kind, parameter.kind)
     ]
     if prior.support not in fits:
         raise PriorError(f"the prior of '{parameter.name}' is {prior}", expected=expected, advice=advice)

@@ -92,9 +92,9 @@ def variance_parts(
         groups[term.group] = groups[term.group] + part if term.group in groups else part
     away = design.X - design.X.mean(axis=0)
     fixed = np.einsum("si,ij,sj->s", beta, away.T @ away / (design.n - 1), beta)
-    return VarianceParts(fixed, groups, residual_variance(design, sigma))
+    return VarianceParts(fixed, groups, residual_variance(design, sigma, beta @ design.X.mean(axis=0)))
 
 
-def residual_variance(design: Design, sigma: np.ndarray) -> np.ndarray:
-    """(S,) mean_i σ²/w_i."""
-    return sigma**2 * (1.0 if design.weights is None else float(np.mean(1.0 / design.weights)))
+def residual_variance(design: Design, sigma: np.ndarray, eta: np.ndarray | float = 0.0) -> np.ndarray:
+    """(S,) the family's own, of the Gaussian mean_i σ²/w_i; ``eta`` is the predictor of an average row."""
+    return design.family.latent_variance(eta, sigma, weights=design.weights)

@@ -11,7 +11,7 @@ import numpy as np
 from bayesmm.design.naming import Names
 from bayesmm.model import MixedModel
 from bayesmm.posterior.draw_arrays import DrawArrays
-from bayesmm.posterior.log_likelihood import fitted_means
+from bayesmm.posterior.log_likelihood import fitted_means, log_densities
 from bayesmm.predict import rows_of_design
 
 LEVELS = 3
@@ -23,7 +23,7 @@ def quantities(model: MixedModel, draws: DrawArrays) -> dict[str, np.ndarray]:
     """Label → (S,) values of every quantity at S draws.
 
     The coefficients, σ, standard deviations and correlations; of each random effect those of three levels;
-    and log p(y | β, b, σ) of the model's response, up to a constant.
+    and log p(y | β, b, σ) of the model's response.
     """
     found: dict[str, np.ndarray] = {}
     names = draws.names
@@ -58,11 +58,8 @@ def _effects(names: Names, draws: DrawArrays) -> dict[str, np.ndarray]:
 
 
 def _log_likelihood(model: MixedModel, draws: DrawArrays) -> np.ndarray:
-    """(S,) −n log σ − Σ w (y − μ)²/(2σ²)."""
-    design = model.design
-    w = np.ones(design.n) if design.weights is None else design.weights
-    sigma = draws.sigma(slice(0, len(draws)))
-    squares = np.empty(len(draws))
-    for at, mean in fitted_means(draws, rows_of_design(design)):
-        squares[at] = (design.y - mean) ** 2 @ w
-    return -design.n * np.log(sigma) - squares / (2 * sigma**2)
+    """(S,) Σ_i log p(y_i | η_i, φ)."""
+    found = np.empty(len(draws))
+    for at, eta in fitted_means(draws, rows_of_design(model.design)):
+        found[at] = log_densities(model, draws, at, eta, out=eta).sum(axis=1)
+    return found

@@ -159,7 +159,8 @@ def _simulated(model: MixedModel, replicates: int, seed: int) -> Iterator[_Repli
     prior = draw_prior(model, replicates, seed)
     _, _, levels_rng, noise_rng = streams(seed, 4)
     rngs = {"levels_rng": levels_rng, "noise_rng": noise_rng}
-    y = draw_predictions(prior, rows_of_design(model.design), response=True, sample_new=False, **rngs)
+    rows = rows_of_design(model.design)
+    y = draw_predictions(model.family, prior, rows, response=True, sample_new=False, **rngs)
     for r in range(replicates):
         truth = DrawArrays(prior.names, {name: array[r : r + 1] for name, array in prior.values.items()})
         own = np.random.SeedSequence([seed, r]).generate_state(1)[0]

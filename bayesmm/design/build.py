@@ -25,15 +25,19 @@ from bayesmm.design.rank import aliased_sources
 from bayesmm.design.rows import Rows
 from bayesmm.design.sources import numbers_of
 from bayesmm.errors import DataError, DesignNotice, ModelError, near_matches
+from bayesmm.families import Family, Gaussian, Response
 from bayesmm.formula import Bar, Formula, LevelEquations, parse_formula
 from bayesmm.formula.expressions import read_expression
 from bayesmm.formula.piece import Piece
+
+GAUSSIAN = Gaussian("identity")
 
 
 def build_design(
     formula: str | Formula,
     data: Any,
     *,
+    family: Family = GAUSSIAN,
     covariance: Mapping[str, str] | None = None,
     weights: Any = None,
     offset: Any = None,
@@ -47,6 +51,8 @@ def build_design(
         lme4's language, or a :class:`~bayesmm.formula.Formula`.
     data
         One row for each observation, as :func:`~bayesmm.design.entrance.as_frame` takes it.
+    family
+        The response's distribution, which reads it.
     covariance
         Group name or term label → name of a covariance structure, where it isn't what the bar says.
     weights
@@ -75,7 +81,8 @@ def build_design(
     _check_names(variables)
     extra = {"weights": aligned(weights, "weights", table), "offset": aligned(offset, "offset", table)}
     frame = complete_frame(table, variables, extra)
-    y = _response(parsed, frame, names)
+    response = _response(parsed, frame, names, family)
+    y = numbers_of(response.y).array
     used_weights, used_offset = (None if v is None else frame.of_rows(v) for v in extra.values())
     _check_weights(used_weights)
     fixed, aliased = _fixed(parsed, frame, names)
@@ -103,6 +110,7 @@ def build_design(
         aliased=aliased,
         n_dropped=frame.n_dropped,
         given=Given.of(data, frame, weights, offset, names.used),
+        family=family,
     )
 
 
@@ -127,51 +135,26 @@ def _checked_covariance(covariance: Any) -> dict[str, str]:
     return dict(covariance)
 
 
-def _response(formula: Formula, frame: Frame, names: Names) -> np.ndarray:
-    """y (n,), read-only: finite numbers that vary."""
+def _response(formula: Formula, frame: Frame, names: Names, family: Family) -> Response:
+    """The left-hand side as the family reads it; a column of numbers isn't copied."""
     name = formula.response
     column = name.strip("`")
     given = frame.columns.get(column)
-    if given is not None and given.dtype == np.float64:
-        y = frame.source(column).array
-    else:
-        if given is not None and not pd.api.types.is_numeric_dtype(given.dtype):
-            is_time = getattr(given.dtype, "kind", "O") in "mM"
-            raise _not_numeric(column, str(given.dtype), remedy(given) if is_time else _CODE)
-        values = np.asarray(evaluate_response(name, frame, names))
-        if values.ndim != 1 or values.dtype.kind not in "biuf":
-            raise _not_numeric(name, "not one number a row")
-        if values.dtype.kind == "b" or (given is not None and given.dtype == bool):
-            warnings.warn(
-                f"the response '{column}' is true or false, and counts as 1 or 0: its mean is a probability, "
-                "and the Gaussian model takes its variance to be the same everywhere",
-                DesignNotice,
-                stacklevel=4,
-            )
-        source = numbers_of(values)
-        y = source.array
-        if not source.is_finite:
-            raise DataError(
-                f"the response '{name}' is infinite or not a number in {int((~np.isfinite(y)).sum())} rows",
-                expected="finite numbers",
-                advice="drop those rows, or mend the transformation (log of 0?)",
-            )
-    if y[0] == y[-1] and np.ptp(y) == 0:
+    if given is None:
+        return family.encode(name, np.asarray(evaluate_response(name, frame, names)))
+    if getattr(given.dtype, "kind", "O") in "mM":
         raise DataError(
-            f"the response '{name}' is {y[0]:g} in all {len(y)} rows",
-            expected="a response that varies",
-            advice="check that this is the right column, and the filter that made the data",
+            f"the response '{column}' is not numeric ({given.dtype})",
+            expected="a number for each row",
+            advice=remedy(given),
         )
-    return y
-
-
-_CODE = "pandas.to_numeric(column), or an integer code; a Gaussian model needs numbers"
-
-
-def _not_numeric(name: str, kind: str, advice: str = _CODE) -> DataError:
-    return DataError(
-        f"the response '{name}' is not numeric ({kind})", expected="a number for each row", advice=advice
-    )
+    if given.dtype == np.float64:
+        return family.encode(name, frame.source(column).array)
+    if given.dtype == bool:
+        return family.encode(name, given.to_numpy())
+    if pd.api.types.is_numeric_dtype(given.dtype):
+        return family.encode(name, np.asarray(evaluate_response(name, frame, names)))
+    return family.encode(column, given)
 
 
 def _check_weights(weights: np.ndarray | None) -> None:

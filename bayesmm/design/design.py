@@ -20,6 +20,7 @@ from bayesmm.design.random_term import RandomTerm
 from bayesmm.design.rows import Rows, TermRows
 from bayesmm.design.sources import Source, numbers_of
 from bayesmm.errors import DataError, near_matches
+from bayesmm.families import Family
 from bayesmm.formula import Formula
 from bayesmm.sheet import Sheet
 
@@ -55,6 +56,8 @@ class Design:
         How many rows were dropped because a variable of the model was missing.
     given
         What was given beside the formula and the data.
+    family
+        What distribution the response has, by which it was read.
     """
 
     formula: Formula
@@ -64,6 +67,7 @@ class Design:
     aliased: tuple[str, ...]
     n_dropped: int
     given: Given
+    family: Family
 
     @property
     def response(self) -> str:

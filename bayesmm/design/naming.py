@@ -2,7 +2,8 @@
 
 The names are Bambi's, so that plotting code carries over: ``Intercept``, ``Days``, ``cond`` with dimension
 ``cond_dim``; ``Days|Subject`` with dimension ``Subject__factor_dim``, its standard deviation
-``Days|Subject_sigma``; the correlations of a bar's columns ``corr|Subject``, one value a pair; ``sigma``.
+``Days|Subject_sigma``; the correlations of a bar's columns ``corr|Subject``, one value a pair; ``sigma``,
+as the family calls it.
 
 A DataTree doesn't take a ``/`` in a name (it parts its paths with it), so that ``I(x / 2)`` is called
 ``I(x ÷ 2)``; :func:`posterior_name` makes the change.
@@ -25,7 +26,6 @@ from bayesmm.design.random_term import RandomTerm
 from bayesmm.errors import ModelError
 
 INTERCEPT = "Intercept"
-SIGMA = "sigma"
 MEAN = "mu"
 """The mean Xβ + Zb + offset of a row, which predictions put beside the parameters."""
 CENTRED = f"{INTERCEPT}__centred"
@@ -43,7 +43,7 @@ class Parameter:
     name
         Its name in the posterior.
     kind
-        ``"intercept"``, ``"fixed"``, ``"sigma"``, ``"sd"`` or ``"corr"``.
+        ``"intercept"``, ``"fixed"``, ``"dispersion"`` (the family's own), ``"sd"`` or ``"corr"``.
     dim
         The name of its dimension; None for a scalar.
     size
@@ -170,6 +170,8 @@ class Names:
         The response, as a variable's name.
     fixed
         The terms of X, in order.
+    dispersions
+        What the family has besides the location: ``("sigma",)``.
     terms
         The random terms, in the design's order.
     coords
@@ -178,6 +180,7 @@ class Names:
 
     response: str
     fixed: tuple[FixedName, ...]
+    dispersions: tuple[str, ...]
     terms: tuple[TermNames, ...]
     coords: Mapping[str, np.ndarray]
 
@@ -188,12 +191,12 @@ class Names:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Every parameter that takes a prior: coefficients, sigma, standard deviations, correlations."""
+        """Every parameter that takes a prior: coefficients, dispersions, group sds, correlations."""
         found = [
             Parameter(t.name, "intercept" if t.name == INTERCEPT else "fixed", t.dim, len(t.positions))
             for t in self.fixed
         ]
-        found.append(Parameter(SIGMA, "sigma", None, 1))
+        found += [Parameter(name, "dispersion", None, 1) for name in self.dispersions]
         for term in self.terms:
             if term.sd_shared:
                 found.append(Parameter(term.effects[0].sd, "sd", None, 1))
@@ -208,7 +211,7 @@ class Names:
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Every variable of the posterior, in its order there → its dimensions after chain and draw."""
         found = {t.name: _dims(t.dim) for t in self.fixed}
-        found[SIGMA] = ()
+        found |= dict.fromkeys(self.dispersions, ())
         found |= {e.sd: _dims(e.expr_dim) for t in self.terms for e in t.effects}
         found |= {t.corr: _dims(t.corr_dim) for t in self.terms if t.corr is not None}
         found |= {e.name: _dims(e.expr_dim, t.factor_dim) for t in self.terms for e in t.effects}
@@ -255,7 +258,7 @@ def name_parameters(design: Design) -> Names:
     correlated: set[str] = set()
     terms = tuple(_term(term, coords, correlated) for term in design.terms)
     coords.made[OBS] = partial(np.arange, design.n)
-    names = Names(posterior_name(design.response), fixed, terms, coords)
+    names = Names(posterior_name(design.response), fixed, design.family.dispersions, terms, coords)
     _check_reserved(names, design)
     _check_distinct(names)
     return names
@@ -345,7 +348,7 @@ def _called_alike(name: str, why: str, advice: str) -> ModelError:
 def _check_distinct(names: Names) -> None:
     """A DataTree needs different names for all variables and dimensions."""
     used = Counter(term.name for term in names.fixed)
-    used.update((names.response, SIGMA, OBS, *SAMPLE_DIMS))
+    used.update((names.response, *names.dispersions, OBS, *SAMPLE_DIMS))
     for term in names.terms:
         used.update(name for effect in term.effects for name in (effect.name, effect.sd))
         used.update(_dims(term.corr))
@@ -356,6 +359,6 @@ def _check_distinct(names: Names) -> None:
             f"two things in the posterior would be called '{twice[0]}'",
             expected="a name of its own for each parameter and each dimension",
             advice=f"rename the column '{twice[0]}' of the data"
-            if twice[0] in (SIGMA, OBS, *SAMPLE_DIMS)
+            if twice[0] in (*names.dispersions, OBS, *SAMPLE_DIMS)
             else "rename one of the columns in the data",
         )

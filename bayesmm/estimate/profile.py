@@ -12,7 +12,7 @@ from bayesmm.results.parameters import find_parameter
 from bayesmm.search import Profile
 from bayesmm.search.profile import profile as profile_along
 
-KINDS = ("sd", "corr", "sigma")
+KINDS = ("sd", "corr", "dispersion")
 
 
 def profile(objective: Profiled, phi: np.ndarray, sigma: float, parameter: str, *, prob: float) -> Profile:

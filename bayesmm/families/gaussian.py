@@ -136,11 +136,9 @@ class Gaussian(Family):
     def scales(self, y: np.ndarray, offset: np.ndarray | None = None) -> Scales:
         """mean(y − offset), sd(y), rms(y − offset)."""
         explained = y if offset is None else y - offset
-        return Scales(
-            centre=float(np.mean(explained)),
-            spread=float(np.std(y, ddof=1)),
-            from_zero=float(np.sqrt(np.mean(explained**2))),
-        )
+        with np.errstate(over="ignore"):
+            from_zero = float(np.sqrt(np.mean(explained**2)))
+        return Scales(float(np.mean(explained)), float(np.std(y, ddof=1)), from_zero)
 
     def dispersion_priors(
         self, y: np.ndarray, weights: np.ndarray | None = None

@@ -92,7 +92,7 @@ def parameter_unit(design: Design, parameter: ScalarParameter) -> str:
     """What a parameter is measured in."""
     if parameter.kind == "corr":
         return "correlation"
-    if parameter.kind == "sigma":
+    if parameter.kind == "dispersion":
         return design.response
     names = design.names if parameter.term is None else design.terms[parameter.term].columns
     at = parameter.row if parameter.term is None else parameter.columns[0]

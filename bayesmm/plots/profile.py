@@ -21,7 +21,7 @@ from bayesmm.posterior import Posterior
 from bayesmm.results import ScalarParameter, find_parameter, scalar_parameters
 from bayesmm.search import Profile
 
-KINDS = ("sd", "corr", "sigma")
+KINDS = ("sd", "corr", "dispersion")
 LEVELS = (0.5, 0.8, 0.95, 0.99)
 """The probabilities whose intervals are drawn."""
 PAGES = ((3, (3.7, 2.9), 1), (8, (2.7, 2.2), 2), (np.inf, (2.2, 1.9), 3))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmm.design.naming import SAMPLE_DIMS, SIGMA, Names
+from bayesmm.design.naming import SAMPLE_DIMS, Names
 from bayesmm.errors import ModelError
 from bayesmm.predict import correlation_factor
 
@@ -42,11 +42,11 @@ class DrawArrays:
         return cls(names, values)
 
     def __len__(self) -> int:
-        return len(self.values[SIGMA])
+        return len(next(iter(self.values.values())))
 
-    def sigma(self, at: slice) -> np.ndarray:
-        """(s,) residual standard deviations."""
-        return self.values[SIGMA][at]
+    def dispersions(self, at: slice) -> tuple[np.ndarray, ...]:
+        """(s,) of each parameter of the family besides the location: for the Gaussian the residual sds."""
+        return tuple(self.values[name][at] for name in self.names.dispersions)
 
     def beta(self, at: slice) -> np.ndarray:
         """(s, p) coefficients, in the order of X."""

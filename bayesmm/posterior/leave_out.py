@@ -103,7 +103,7 @@ def _integrated(
     check_size(_count(some), sets.n_units, copies=COPIES)
     arrays = DrawArrays.of(names, some)
     everything = slice(0, len(arrays))
-    sigma = arrays.sigma(everything)
+    (sigma,) = arrays.dispersions(everything)
     factors = [arrays.factor(t, everything) / sigma[:, None, None] for t in range(len(names.terms))]
     progress.restart(len(arrays) * sets.n_units, "densities")
     values = sets.log_densities(

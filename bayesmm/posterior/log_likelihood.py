@@ -28,7 +28,7 @@ def with_log_likelihood(model: MixedModel, data: xr.DataTree) -> xr.DataTree:
 
 
 def log_likelihood(model: MixedModel, draws: xr.Dataset) -> xr.Dataset:
-    """log p(y_i | β, b, σ) (chain, draw, __obs__) = log N(y_i; x_i'β + z_i'b + offset_i, σ²/w_i).
+    """log p(y_i | η_i, φ) (chain, draw, __obs__): of a Gaussian log N(y_i; x_i'β + z_i'b + offset_i, σ²/w_i).
 
     Raises
     ------
@@ -41,21 +41,23 @@ def log_likelihood(model: MixedModel, draws: xr.Dataset) -> xr.Dataset:
     arrays = DrawArrays.of(names, draws)
     check_size(len(arrays), design.n)
     rows = rows_of_design(design)
-    log_weights = 0.0 if design.weights is None else np.log(design.weights)
-    root = 1.0 if design.weights is None else np.sqrt(design.weights)
     values = np.empty((len(arrays), design.n))
-    for at, mean in fitted_means(arrays, rows, out=values):
-        sigma = arrays.sigma(at)[:, None]
-        np.subtract(design.y, mean, out=mean)  # the piece of ``values`` itself: nothing else so large is held
-        mean *= root / sigma
-        np.square(mean, out=mean)
-        mean *= -0.5
-        mean += 0.5 * log_weights - np.log(sigma) - 0.5 * np.log(2 * np.pi)
+    for at, eta in fitted_means(arrays, rows, out=values):
+        log_densities(model, arrays, at, eta, out=eta)  # a piece of ``values``: nothing else so large is held
     shape = tuple(draws.sizes[dim] for dim in SAMPLE_DIMS)
     coords = {dim: draws.coords[dim].to_numpy() for dim in SAMPLE_DIMS} | {OBS: names.coords[OBS]}
     return xr.Dataset(
         {names.response: ((*SAMPLE_DIMS, OBS), values.reshape(*shape, design.n))}, coords=coords
     )
+
+
+def log_densities(
+    model: MixedModel, draws: DrawArrays, at: slice, eta: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
+    """log p(y_i | η_i, φ) (s, n) of the model's response, given predictors (s, n) of the draws ``at``."""
+    dispersions = (value[:, None] for value in draws.dispersions(at))
+    design = model.design
+    return model.family.log_density(design.y, eta, *dispersions, weights=design.weights, out=out)
 
 
 def fitted_means(

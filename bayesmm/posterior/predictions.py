@@ -12,12 +12,12 @@ from bayesmm.design import Design, Rows
 from bayesmm.design.entrance import as_frame
 from bayesmm.design.frame import plain_frame
 from bayesmm.design.naming import MEAN, OBS, SAMPLE_DIMS, name_parameters, posterior_name
+from bayesmm.families import Family
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import with_groups
 from bayesmm.posterior.draw_arrays import DrawArrays
 from bayesmm.predict import (
     KINDS,
-    add_noise,
     as_new_levels,
     check_size,
     draw_effects,
@@ -88,6 +88,7 @@ def posterior_predictive(
 
 
 def draw_predictions(
+    family: Family,
     draws: DrawArrays,
     rows: Rows,
     *,
@@ -120,7 +121,8 @@ def draw_predictions(
             effects.append(pad_effects(draws.effects(t, at, term.levels), new))
         linear_predictor(rows, draws.beta(at), effects, out=out[at])
         if response:
-            add_noise(out[at], draws.sigma(at), rows.weights, noise_rng)
+            dispersions = (value[:, None] for value in draws.dispersions(at))
+            family.draw(noise_rng, out[at], *dispersions, weights=rows.weights, out=out[at])
     return out
 
 
@@ -136,6 +138,7 @@ def _predicted(
     check_size(chains * draws, len(rows), thin=True)
     levels_rng, noise_rng = streams(seed, 2)
     values = draw_predictions(
+        model.family,
         DrawArrays.of(names, posterior),
         rows,
         response=kind == "response",

@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesmm.checks import check_count
 from bayesmm.design import Design
-from bayesmm.design.naming import INTERCEPT, OBS, SAMPLE_DIMS, SIGMA, Names, TermNames, name_parameters
+from bayesmm.design.naming import INTERCEPT, OBS, SAMPLE_DIMS, Names, TermNames, name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import tree_attributes, with_groups
@@ -67,6 +67,7 @@ def prior_predictive(model: MixedModel, draws: int = 500, random_seed: Any = Non
     arrays = draw_prior(model, draws, seed)
     _, _, levels_rng, noise_rng = streams(seed, 4)
     y = draw_predictions(
+        model.family,
         arrays,
         rows_of_design(design),
         response=True,
@@ -101,7 +102,7 @@ def draw_prior(model: MixedModel, draws: int, seed: int) -> DrawArrays:
     _check_effects(design, draws)
     rng, effects_rng = streams(seed, 4)[:2]
     values = _fixed(design, names, model.priors, draws, rng)
-    values[SIGMA] = model.priors[SIGMA].draw(rng, (draws,))
+    values |= {name: model.priors[name].draw(rng, (draws,)) for name in names.dispersions}
     for named in names.terms:
         values |= _scales(named, model.priors, draws, rng)
     arrays = DrawArrays(names, values)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln
 
-from bayesmm.design.naming import INTERCEPT, SIGMA, Names, TermNames, name_parameters
+from bayesmm.design.naming import INTERCEPT, Names, TermNames, name_parameters
 from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.model import MixedModel
 
@@ -59,6 +59,7 @@ class ScaleParameters:
     def __init__(self, model: MixedModel, likelihood: MarginalLikelihood) -> None:
         self.model = model
         self.names: Names = name_parameters(model.design)
+        (self._sigma,) = self.names.dispersions
         self._likelihood = likelihood
         self._sd_at: list[np.ndarray] = []
         self._corr_at: list[np.ndarray] = []
@@ -128,7 +129,7 @@ class ScaleParameters:
     def log_prior(self, psi: np.ndarray) -> np.ndarray:
         """(S,) log p(ψ): the priors of sds, correlations and σ with the Jacobians of their transforms."""
         priors, at = self.model.priors, self.scales(psi)
-        total = priors[SIGMA].logpdf(at.sigma) + psi[:, -1]
+        total = priors[self._sigma].logpdf(at.sigma) + psi[:, -1]
         for term, sd, sd_at, corr in zip(self.names.terms, at.sds, self._sd_at, self._corr_at, strict=True):
             x = psi[:, np.unique(sd_at)]
             jacobian = np.log(self._small[np.unique(sd_at)]) + _log_cosh(x)
@@ -157,7 +158,7 @@ class ScaleParameters:
     def named(self, psi: np.ndarray) -> dict[str, np.ndarray]:
         """ψ (S, d) → the posterior's variables of sds, correlations and sigma, (S, …)."""
         at = self.scales(psi)
-        found = {SIGMA: at.sigma}
+        found = {self._sigma: at.sigma}
         for term, sd, L in zip(self.names.terms, at.sds, at.cholesky, strict=True):
             for effect in term.effects:
                 values = np.abs(sd[:, list(effect.positions)])

@@ -50,7 +50,7 @@ def _parts(model: MixedModel, data: xr.DataTree) -> VarianceParts:
         design,
         draws.beta(everything),
         [factor @ factor.transpose(0, 2, 1) for factor in factors],
-        draws.sigma(everything),
+        *draws.dispersions(everything),
     )
 
 
@@ -61,7 +61,7 @@ def _fitted_r2(model: MixedModel, data: xr.DataTree) -> np.ndarray:
     fitted = np.empty(len(draws))
     for at, mean in fitted_means(draws, rows):
         fitted[at] = mean.var(axis=1, ddof=1)
-    return fitted / (fitted + residual_variance(design, draws.sigma(slice(0, len(draws)))))
+    return fitted / (fitted + residual_variance(design, *draws.dispersions(slice(0, len(draws)))))
 
 
 def _by_draw(data: xr.DataTree, values: dict[str, np.ndarray]) -> xr.Dataset:

@@ -2,14 +2,13 @@
 
 from bayesmm.predict.effects import correlation_factor, draw_effects, pad_effects
 from bayesmm.predict.error import prediction_variance
-from bayesmm.predict.linear import add_noise, check_size, draw_pieces, linear_predictor
+from bayesmm.predict.linear import check_size, draw_pieces, linear_predictor
 from bayesmm.predict.options import KINDS, NEW_LEVELS
 from bayesmm.predict.rows import as_new_levels, rows_of_data, rows_of_design, rows_to_predict
 
 __all__ = [
     "KINDS",
     "NEW_LEVELS",
-    "add_noise",
     "as_new_levels",
     "check_size",
     "correlation_factor",

@@ -1,4 +1,4 @@
-"""The linear predictor and the response, (draws, rows), piece by piece so that nothing larger is held."""
+"""The linear predictor, (draws, rows), piece by piece so that nothing larger is held."""
 
 from __future__ import annotations
 
@@ -92,22 +92,3 @@ def linear_predictor(
             part = np.take(b[:, :, j], term.places, axis=1)
             out += part if (x == 1).all() else part * x
     return out
-
-
-def add_noise(
-    eta: np.ndarray, sigma: np.ndarray, weights: np.ndarray | None, rng: np.random.Generator
-) -> np.ndarray:
-    """y = η + (σ/√w) z, in place: (S, m) linear predictors become draws of a Gaussian response.
-
-    Examples
-    --------
-    >>> y = add_noise(np.zeros((1, 2)), np.array([3.0]), np.array([1.0, 9.0]), np.random.default_rng(1))
-    >>> (y / np.random.default_rng(1).standard_normal((1, 2))).round(12).tolist()
-    [[3.0, 1.0]]
-    """
-    noise = rng.standard_normal(eta.shape)
-    noise *= sigma[:, None]
-    if weights is not None:
-        noise /= np.sqrt(weights)
-    eta += noise
-    return eta

@@ -116,7 +116,7 @@ def _priors(posterior: Posterior) -> str:
             + ("2.5 s_y/s_x)" if INTERCEPT in design.names else "scaled to the response and the columns)"),
         ),
         ("sd", "half-Student-t(4) for standard deviations of random effects (s_y/s_x; s_y for intercepts)"),
-        ("sigma", f"half-Student-t(4) for the residual standard deviation (s_y{weighted})"),
+        ("dispersion", f"half-Student-t(4) for the residual standard deviation (s_y{weighted})"),
         ("corr", "LKJ(2) for correlations"),
     ]
     used = [words for kind, words in rules if kind in kinds]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bayesmm.design import Design
-from bayesmm.design.naming import SIGMA, Names, name_parameters, posterior_name
+from bayesmm.design.naming import Names, name_parameters, posterior_name
 from bayesmm.errors import ModelError, near_matches
 
 
@@ -20,7 +20,7 @@ class ScalarParameter:
         As in a summary of the posterior: ``Days``, ``Machine[B]``, ``1|Subject_sigma``,
         ``corr|Subject[1, Days]``, ``sigma``.
     kind
-        ``"fixed"``, ``"sd"``, ``"corr"`` or ``"sigma"``.
+        ``"fixed"``, ``"sd"``, ``"corr"`` or ``"dispersion"``.
     variable, component
         The variable of the posterior, and the position within it (None for a scalar variable).
     row
@@ -41,7 +41,7 @@ class ScalarParameter:
 
 
 def scalar_parameters(design: Design) -> tuple[ScalarParameter, ...]:
-    """All parameters but the random effects: coefficients, sds and correlations term by term, sigma.
+    """All parameters but the random effects: coefficients, sds and correlations term by term, dispersions.
 
     Examples
     --------
@@ -70,7 +70,10 @@ def scalar_parameters(design: Design) -> tuple[ScalarParameter, ...]:
                 columns = structure.columns_of(m)
                 found.append(ScalarParameter(label, "corr", term.corr, component, row, t, columns))
                 row += 1
-    return (*found, ScalarParameter(SIGMA, "sigma", SIGMA, None, row))
+    for name in names.dispersions:
+        found.append(ScalarParameter(name, "dispersion", name, None, row))
+        row += 1
+    return tuple(found)
 
 
 def find_parameter(design: Design, name: str, kinds: tuple[str, ...]) -> ScalarParameter:

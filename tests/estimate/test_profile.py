@@ -85,7 +85,7 @@ class BruteForce:
         free = [i for i in range(len(self.parameters)) if i != held]
         kinds = [self.parameters[i].kind for i in free]
         unit = np.array([self._unit(i) for i in free])
-        bounds = [{"corr": (-1, 1), "sd": (0, None), "sigma": (1e-2, None)}[kind] for kind in kinds]
+        bounds = [{"corr": (-1, 1), "sd": (0, None), "dispersion": (1e-2, None)}[kind] for kind in kinds]
         rng = np.random.default_rng(1)
         found = []
         for _ in range(starts):
@@ -103,7 +103,7 @@ class BruteForce:
         parameter = self.parameters[i]
         if parameter.kind == "corr":
             return 1.0
-        if parameter.kind == "sigma":
+        if parameter.kind == "dispersion":
             return self.estimate[-1]
         column = self.design.terms[parameter.term].Xi[:, parameter.columns[0]]
         return self.estimate[-1] / np.sqrt(np.mean(column**2))

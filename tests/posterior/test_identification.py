@@ -84,7 +84,7 @@ def test_correlated_effects_as_many_as_rows_have_the_evidence_of_draws_from_the_
     same = term.factor.codes[:, None] == term.factor.codes
     half = np.einsum("ni,sij->snj", term.Xi, factors)
     V = np.einsum("snj,smj->snm", half, half) * same
-    V += arrays.sigma(every)[:, None, None] ** 2 * np.eye(design.n)
+    V += arrays.dispersions(every)[0][:, None, None] ** 2 * np.eye(design.n)
     away = design.y - arrays.beta(every) @ design.X.T
     solved = np.linalg.solve(V, away[:, :, None])[:, :, 0]
     log_p = -0.5 * (np.linalg.slogdet(2 * np.pi * V)[1] + np.sum(away * solved, axis=1))

@@ -178,7 +178,7 @@ def test_names_lead_back_to_the_likelihoods_parameters(formula, data, options):
     lam, log_sigma = scales.internal(psi)
     draws = DrawArrays(scales.names, scales.named(psi))
     everything = slice(0, 20)
-    sigma = draws.sigma(everything)
+    (sigma,) = draws.dispersions(everything)
     factors = [draws.factor(t, everything) / sigma[:, None, None] for t in range(len(model.design.terms))]
     np.testing.assert_allclose(np.log(sigma), log_sigma, rtol=1e-12)
     np.testing.assert_allclose(likelihood.variances.whitened(factors), lam, rtol=1e-9, atol=1e-12)

@@ -80,7 +80,7 @@ def test_nested_and_crossed_factors():
 def test_uncorrelated_columns_have_no_correlation():
     names = names_of("Reaction ~ Days + (Days || Subject)", "sleepstudy")
     assert names.terms[0].corr is None
-    assert [p.kind for p in names.parameters] == ["intercept", "fixed", "sigma", "sd", "sd"]
+    assert [p.kind for p in names.parameters] == ["intercept", "fixed", "dispersion", "sd", "sd"]
 
 
 def test_columns_that_share_an_sd():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmm.design.naming import OBS, SIGMA, Names, TermNames, name_parameters
+from bayesmm.design.naming import OBS, Names, TermNames, name_parameters
 from bayesmm.errors import ModelError, near_matches
 from bayesmm.likelihood import IntegratedLikelihood
 from bayesmm.model import MixedModel
@@ -68,7 +68,7 @@ def to_pymc_marginal(model: MixedModel) -> pm.Model:
     design, priors = model.design, model.priors
     names = name_parameters(design)
     with pm.Model(coords=_coords(names)) as marginal:
-        sigma = free_variable(SIGMA, priors[SIGMA])
+        (sigma,) = (free_variable(name, priors[name]) for name in names.dispersions)
         sds, rows = [], []
         for term, named in zip(design.terms, names.terms, strict=True):
             sds.append(standard_deviations(term, named, priors))
@@ -129,7 +129,7 @@ def integrated_logp(model: MixedModel, variables: Mapping[str, Any]) -> Any:
     import pytensor.tensor as pt
 
     names = name_parameters(model.design)
-    wanted = [SIGMA, *(effect.sd for term in names.terms for effect in term.effects)]
+    wanted = [*names.dispersions, *(effect.sd for term in names.terms for effect in term.effects)]
     wanted += [term.corr for term in names.terms if term.corr is not None]
     for name in [*variables, *wanted]:
         if name not in wanted or name not in variables:
@@ -151,7 +151,8 @@ def integrated_logp(model: MixedModel, variables: Mapping[str, Any]) -> Any:
         else:
             rows.append(_rows_of(pt.as_tensor(variables[named.corr]), named, term.k))
     integrated = _integrated(model)
-    return _log_likelihood(integrated, *_internal(integrated, sds, rows, pt.as_tensor(variables[SIGMA])))
+    (sigma,) = (pt.as_tensor(variables[name]) for name in names.dispersions)
+    return _log_likelihood(integrated, *_internal(integrated, sds, rows, sigma))
 
 
 def _integrated(model: MixedModel) -> IntegratedLikelihood:

@@ -1,6 +1,6 @@
 """The hierarchical model in PyMC: every parameter by its name, with named dimensions.
 
-    y ~ Normal(offset + Xβ + Zb, σ/√w),   b_level = diag(sd) L z_level,   z ~ Normal(0, 1).
+    y ~ the family's at offset + Xβ + Zb,   b_level = diag(sd) L z_level,   z ~ Normal(0, 1).
 
 Three choices keep it exact and quick:
 
@@ -26,7 +26,6 @@ from bayesmm.design.naming import (
     CENTRED,
     INTERCEPT,
     OBS,
-    SIGMA,
     Names,
     TermNames,
     name_parameters,
@@ -60,13 +59,13 @@ def to_pymc(model: MixedModel) -> pm.Model:
     names = name_parameters(design)
     with pm.Model(coords=_coords(design, names)) as hierarchical:
         mu = _fixed_part(design, names, priors)
-        sigma = free_variable(SIGMA, priors[SIGMA])
+        dispersions = [free_variable(name, priors[name]) for name in names.dispersions]
         for term, named in zip(design.terms, names.terms, strict=True):
             mu = mu + _random_part(term, named, priors)
         if design.offset is not None:
             mu = mu + design.offset
-        scale = sigma if design.weights is None else sigma / np.sqrt(design.weights)
-        pm.Normal(names.response, mu, scale, observed=design.y, dims=OBS)
+        distribution, given = design.family.pymc(mu, *dispersions, weights=design.weights)
+        getattr(pm, distribution)(names.response, **given, observed=design.y, dims=OBS)
     return hierarchical
 
 

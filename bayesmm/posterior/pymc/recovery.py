@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmm.design.naming import SAMPLE_DIMS, SIGMA, Names, name_parameters
+from bayesmm.design.naming import SAMPLE_DIMS, Names, name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.likelihood import IntegratedLikelihood
 from bayesmm.model import MixedModel
@@ -120,7 +120,7 @@ def _draw(
     length = max(1, CHUNK // max(design.q, 1))
     for start in range(0, S, length):
         at = slice(start, min(start + length, S))
-        sigma = arrays.sigma(at)
+        (sigma,) = arrays.dispersions(at)
         factors = [arrays.factor(t, at) / sigma[:, None, None] for t in range(len(design.terms))]
         lam = model.likelihood.variances.whitened(factors)
         density, drawn = integrated.draw(lam, np.log(sigma), rng, cores=cores)
@@ -171,7 +171,7 @@ def _sampled(names: Names, trace: xr.DataTree) -> tuple[dict[str, np.ndarray], t
 
 def _variance_parameters(names: Names) -> dict[str, tuple[str, ...]]:
     """σ, sds and correlations → their dimensions after chain and draw."""
-    wanted = {SIGMA, *(effect.sd for term in names.terms for effect in term.effects)}
+    wanted = {*names.dispersions, *(effect.sd for term in names.terms for effect in term.effects)}
     wanted |= {term.corr for term in names.terms if term.corr is not None}
     return {name: dims for name, dims in names.dims.items() if name in wanted}
 
@@ -203,7 +203,9 @@ def _aligned(
 def _check_possible(name: str, values: np.ndarray, names: Names) -> None:
     correlation = any(name == term.corr for term in names.terms)
     low, high = (-1.0, 1.0) if correlation else (0.0, np.inf)
-    inside = (values >= low) & (values <= high) & np.isfinite(values) & ((values > 0) | (name != SIGMA))
+    inside = (values >= low) & (values <= high) & np.isfinite(values)
+    if name in names.dispersions:
+        inside &= values > 0
     if not inside.all():
         raise ModelError(
             f"'{name}' of the trace has the value {values[~inside].flat[0]:g}",
