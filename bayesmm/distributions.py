@@ -85,6 +85,13 @@ def _weibull(x: Any, alpha: Any, beta: Any) -> Any:
     return np.log(alpha / beta) + special.xlogy(alpha - 1, z) - z**alpha
 
 
+def _beta(x: Any, alpha: Any, beta: Any) -> Any:
+    inside = special.xlogy(alpha - 1, np.clip(x, 0.0, 1.0)) + special.xlogy(
+        beta - 1, 1 - np.clip(x, 0.0, 1.0)
+    )
+    return np.where((x >= 0) & (x <= 1), inside - special.betaln(alpha, beta), -np.inf)
+
+
 def _positive(logpdf: Callable[..., Any]) -> Callable[..., Any]:
     """A density that is zero below zero."""
     return lambda x, *p: np.where(x < 0, -np.inf, logpdf(np.maximum(x, 0.0), *p))
@@ -185,6 +192,7 @@ DISTRIBUTIONS: dict[str, Distribution] = {
             _positive(_weibull),
             lambda r, n, a, b: b * r.weibull(a, n),
         ),
+        ("Beta", "alpha>0 beta>0", "unit", _beta, lambda r, n, a, b: r.beta(a, b, n)),
         ("LKJ", "eta>0", "correlation", _lkj, _lkj_draw),
     )
 }

@@ -9,7 +9,10 @@ With s_y = sd(y) and s_x the sd of a column, the defaults are
 - sigma ~ HalfStudentT(4, s_y √mean(w)), w the precision weights, 1 if there are none.
 - group sd ~ HalfStudentT(4, s_y/s_x of the term's own column); s_y for an intercept. Columns that share one
   sd have s_x² averaged over them.
-- correlations ~ LKJ(2).
+- correlations ~ LKJ(2), where they may be any.
+- the shape parameters of other covariance structures: how far each lies between its bounds, from 0 to 1, is
+  Beta(2, 2). That is ρ of ``cs`` and ``ar1``, and of ``toep`` the partial autocorrelations. At two columns it
+  is LKJ(2).
 
 All are proper, so that prior predictive draws and the evidence exist.
 """
@@ -49,7 +52,9 @@ class Prior:
         ``Normal(mu, sigma)``, ``StudentT(nu, mu, sigma)``, ``Cauchy(alpha, beta)``, ``Laplace(mu, b)``,
         ``Uniform(lower, upper)``, ``HalfNormal(sigma)``, ``HalfStudentT(nu, sigma)``, ``HalfCauchy(beta)``,
         ``Exponential(lam)``, ``Gamma(alpha, beta)``, ``InverseGamma(alpha, beta)``, ``LogNormal(mu, sigma)``,
-        ``Weibull(alpha, beta)`` or ``LKJ(eta)``; the parameters are PyMC's.
+        ``Weibull(alpha, beta)``, ``LKJ(eta)`` or ``Beta(alpha, beta)``; the parameters are PyMC's. The last
+        two are of correlations: LKJ of matrices that may be any, Beta of where between its bounds the
+        parameter of another covariance structure lies.
     **parameters
         Numbers, or one number for each value of a parameter that has several, such as a factor's.
 
@@ -92,7 +97,7 @@ class Prior:
 
     @property
     def support(self) -> str:
-        """``"real"``, ``"positive"`` or ``"correlation"``; a Uniform from zero or above is positive."""
+        """``"real"``, ``"positive"`` (a Uniform from zero or above too), ``"correlation"`` or ``"unit"``."""
         if self.distribution == "Uniform" and np.min(self.parameters["lower"]) >= 0:
             return "positive"
         return DISTRIBUTIONS[self.distribution].support
@@ -176,7 +181,9 @@ def default_priors(design: Design) -> dict[str, Prior]:
     for term, named in zip(design.terms, names.terms, strict=True):
         priors |= _sd_priors(named, s_y, [_size(source.column(design.n)) for source in term.sources])
     priors |= {
-        parameter.name: Prior("LKJ", eta=2.0) for parameter in names.parameters if parameter.kind == "corr"
+        parameter.name: Prior(parameter.shape.distribution, **parameter.shape.default)
+        for parameter in names.parameters
+        if parameter.shape is not None
     }
     return priors
 
@@ -321,15 +328,19 @@ def _check_values(distribution: str, items: Mapping[str, float | tuple[float, ..
 _SUPPORTS = {
     "fixed": (("real", "positive"), "a distribution of a real number", "Normal or StudentT"),
     "sd": (("positive",), "a distribution above zero", "HalfStudentT, HalfNormal, Exponential or Gamma"),
-    "corr": (("correlation",), "a distribution of a correlation matrix", 'Prior("LKJ", eta=2)'),
+    "LKJ": (("correlation",), "a distribution of a correlation matrix", 'Prior("LKJ", eta=2)'),
+    "Beta": (
+        ("unit",),
+        "a Beta, of where between their bounds the parameters of its covariance structure lie",
+        'Prior("Beta", alpha=2, beta=2)',
+    ),
 }
 
 
 def _check_fits(parameter: Parameter, prior: Prior) -> None:
     """Whether the prior's support and size are the parameter's."""
-    fits, expected, advice = _SUPPORTS[
-        {"intercept": "fixed", "dispersion": "sd"}.get(parameter.kind, parameter.kind)
-    ]
+    kind = {"intercept": "fixed", "dispersion": "sd"}.get(parameter.kind, parameter.kind)
+    fits, expected, advice = _SUPPORTS[kind if parameter.shape is None else parameter.shape.distribution]
     if prior.support not in fits:
         raise PriorError(f"the prior of '{parameter.name}' is {prior}", expected=expected, advice=advice)
     if prior.size is not None and (parameter.dim is None or prior.size != parameter.size):

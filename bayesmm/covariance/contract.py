@@ -11,21 +11,23 @@ where standard deviations are zero. A structure is one class in one file, which 
 - what else the covariance depends on: the shape parameters r, within bounds (:attr:`Covariance.shape`), and
   L as a function of them (:meth:`Covariance.correlation_factor`), with its inverse
   (:meth:`Covariance.shape_of`);
-- what of it is reported under the one name ``corr|group`` (:meth:`Covariance.reported`).
+- what of it is reported under the one name ``corr|group`` (:meth:`Covariance.reported`), and the way back
+  (:meth:`Covariance.factor_of`).
 
 The rest follows: the changes of basis under which the structure is closed, the coordinates in which a search
 moves (:class:`~bayesmm.covariance.chart.Chart`), names, priors, the sampler's transforms and the summaries.
 Derivatives of L are taken by a complex step, which is exact to rounding; for that a structure computes with
 the type of the numbers it is given, and without ``abs`` or ``max`` of them. It may write them down itself.
+Thereby L can be had of PyTensor's variables too (:meth:`Covariance.correlation_rows`).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -78,7 +80,23 @@ class Shape:
             c = float(parameters["eta"]) + np.array(self.lkj)
             return c, c
         one = np.ones(self.size)
-        return float(parameters["alpha"]) * one, float(parameters["beta"]) * one
+        return np.asarray(parameters["alpha"]) * one, np.asarray(parameters["beta"]) * one
+
+    def at(self, t: np.ndarray) -> np.ndarray:
+        """(…, d) places in the intervals, from −1 at the lower bound to 1 at the upper → r.
+
+        Examples
+        --------
+        >>> Shape((0.0, -1.0), (1.0, 1.0)).at(np.array([-0.5, -0.5])).tolist()
+        [0.25, -0.5]
+        """
+        low, high = np.array(self.lower), np.array(self.upper)
+        return (low + high) / 2 + (high - low) / 2 * t
+
+    def share(self, r: np.ndarray) -> np.ndarray:
+        """r (…, d) → how far between its bounds each lies, 0 … 1."""
+        low, high = np.array(self.lower), np.array(self.upper)
+        return (r - low) / (high - low)
 
 
 @dataclass(frozen=True)
@@ -100,6 +118,9 @@ class Covariance(ABC):
     """What formulas write before a bar, if not the name: ``us(x | group)``."""
     over_time: ClassVar[bool] = False
     """Whether the columns have positions."""
+
+    turns: ClassVar[bool] = False
+    """Whether the correlations with one column's sign turned round are of the structure again."""
 
     def __post_init__(self) -> None:
         """Whether the positions are k numbers that rise; a structure may ask for more.
@@ -136,6 +157,46 @@ class Covariance(ABC):
 
     def reported(self, r: np.ndarray) -> np.ndarray:
         """r (S, d) → (S, m), what is told of the correlation: r itself, if a structure says nothing else."""
+        return r
+
+    def reported_of(self, R: np.ndarray) -> np.ndarray:
+        """Correlation matrices (S, k, k) of this structure → what is told of them (S, m)."""
+        return self.reported(self.shape_of(R))
+
+    def factor_of(self, values: np.ndarray) -> np.ndarray:
+        """What is told of the correlation (S, m) → L (S, k, k); values may lie on the bounds."""
+        return self.correlation_factor(values)
+
+    def correlation_rows(self, share: Sequence[Any], sqrt: Callable[[Any], Any]) -> list[list[Any]]:
+        """L row by row, as lists of scalars of any kind, such as variables of PyTensor.
+
+        Parameters
+        ----------
+        share
+            d scalars: how far between its bounds each shape parameter lies, 0 … 1.
+        sqrt
+            The square root of such a scalar.
+        """
+        L = self.correlation_factor(self._shapes(share))[0]
+        return [list(L[i, : i + 1]) for i in range(self.k)]
+
+    def reported_scalars(self, share: Sequence[Any]) -> list[Any]:
+        """(m,) what is told of the correlation, of scalars of any kind as in :meth:`correlation_rows`."""
+        return list(self.reported(self._shapes(share))[0])
+
+    def rows_of(self, values: Sequence[Any], sqrt: Callable[[Any], Any]) -> list[list[Any]]:
+        """:meth:`factor_of` for m scalars of any kind: L row by row."""
+        told = np.empty((1, len(values)), dtype=object)
+        told[0] = values
+        L = self.correlation_factor(told)[0]
+        return [list(L[i, : i + 1]) for i in range(self.k)]
+
+    def _shapes(self, share: Sequence[Any]) -> np.ndarray:
+        """r (1, d) of scalars of any kind, as an array of objects."""
+        bounds = zip(self.shape.lower, self.shape.upper, strict=True) if self.shape else ()
+        r = np.empty((1, len(share)), dtype=object)
+        for p, (each, (low, high)) in enumerate(zip(share, bounds, strict=True)):
+            r[0, p] = (low + high) / 2 + (high - low) / 2 * (2 * each - 1)
         return r
 
     def labels(self, columns: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
+from bayesmm.covariance.cholesky import cholesky_rows, correlation_cholesky
 from bayesmm.covariance.contract import Covariance, Shape
 from bayesmm.errors import ModelError
 
@@ -102,6 +104,14 @@ class Toeplitz(Covariance):
     def held_by(self, m: int) -> int | None:
         """The first partial autocorrelation is the correlation of lag 1."""
         return 0 if m == 0 else None
+
+    def factor_of(self, values: np.ndarray) -> np.ndarray:
+        lags = np.hstack([np.ones((len(values), 1)), values])
+        steps = np.arange(self.k)
+        return correlation_cholesky(lags[:, np.abs(steps[:, None] - steps)])
+
+    def rows_of(self, values: Sequence[Any], sqrt: Callable[[Any], Any]) -> list[list[Any]]:
+        return cholesky_rows(self.k, lambda i, j: values[j - i - 1], sqrt)
 
     def labels(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"lag {lag}" for lag in range(1, self.k))

@@ -10,12 +10,14 @@ canonical partial correlations r, row by row of the Cholesky factor (Lewandowski
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from bayesmm.covariance.chart import Chart
+from bayesmm.covariance.cholesky import cholesky_rows, correlation_cholesky, semidefinite_cholesky
 from bayesmm.covariance.contract import Covariance, Shape
 from bayesmm.covariance.linear import Linear
 
@@ -34,6 +36,7 @@ class Unstructured(Covariance):
 
     name: ClassVar[str] = "unstructured"
     word: ClassVar[str] = "us"
+    turns: ClassVar[bool] = True
 
     @property
     def sds(self) -> tuple[int, ...]:
@@ -89,6 +92,30 @@ class Unstructured(Covariance):
         """The correlations of the pairs."""
         L = self.correlation_factor(r)
         return np.stack([np.einsum("sm,sm->s", L[:, i], L[:, j]) for i, j in self.pairs], axis=1)
+
+    def reported_of(self, R: np.ndarray) -> np.ndarray:
+        return np.stack([R[:, i, j] for i, j in self.pairs], axis=1)
+
+    def factor_of(self, values: np.ndarray) -> np.ndarray:
+        R = np.tile(np.eye(self.k), (len(values), 1, 1))
+        for m, (i, j) in enumerate(self.pairs):
+            R[:, j, i] = values[:, m]
+        return correlation_cholesky(R)
+
+    def correlation_rows(self, share: Sequence[Any], sqrt: Callable[[Any], Any]) -> list[list[Any]]:
+        rows: list[list[Any]] = []
+        for j in range(self.k):
+            row: list[Any] = []
+            left: Any = 1.0
+            for i in range(j):
+                p = share[self.pairs.index((i, j))]
+                row.append(left * (2 * p - 1))
+                left = left * 2 * sqrt(p * (1 - p))
+            rows.append([*row, left])
+        return rows
+
+    def rows_of(self, values: Sequence[Any], sqrt: Callable[[Any], Any]) -> list[list[Any]]:
+        return cholesky_rows(self.k, lambda i, j: values[self.pairs.index((i, j))], sqrt)
 
     def labels(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"{columns[i]}, {columns[j]}" for i, j in self.pairs)
@@ -183,13 +210,3 @@ class Cone(Linear):
 
     def _parameters(self, lam: np.ndarray) -> np.ndarray:
         return self.parameters(lam[None])[0]
-
-
-def semidefinite_cholesky(G: np.ndarray, tolerance: float) -> np.ndarray:
-    """Lower L with LL' ≈ G ⪰ 0, the column of a pivot at or below ``tolerance`` zero."""
-    L = np.zeros_like(G)
-    for c in range(len(G)):
-        rest = G[c:, c] - L[c:, :c] @ L[c, :c]
-        if rest[0] > max(tolerance, 1e-9) ** 2:
-            L[c:, c] = rest / np.sqrt(rest[0])
-    return L

@@ -2,8 +2,8 @@
 
 The names are Bambi's, so that plotting code carries over: ``Intercept``, ``Days``, ``cond`` with dimension
 ``cond_dim``; ``Days|Subject`` with dimension ``Subject__factor_dim``, its standard deviation
-``Days|Subject_sigma``; the correlations of a bar's columns ``corr|Subject``, one value a pair; ``sigma``,
-as the family calls it.
+``Days|Subject_sigma``; the correlations of a bar's columns ``corr|Subject``, one value a pair where they may
+be any, otherwise what the covariance structure tells of them; ``sigma``, as the family calls it.
 
 A DataTree doesn't take a ``/`` in a name (it parts its paths with it), so that ``I(x / 2)`` is called
 ``I(x ÷ 2)``; :func:`posterior_name` makes the change.
@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
 
 import numpy as np
 
+from bayesmm.covariance import Covariance, Shape
 from bayesmm.design.columns import TermColumns
 from bayesmm.design.design import Design
 from bayesmm.design.factor import Factor
@@ -48,12 +48,15 @@ class Parameter:
         The name of its dimension; None for a scalar.
     size
         How many values it has.
+    shape
+        Of a ``"corr"``: the shape parameters that the prior speaks of.
     """
 
     name: str
     kind: str
     dim: str | None
     size: int
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,10 @@ class TermNames:
         (k,) for each column the column whose standard deviation it has: itself, except where the covariance
         structure lets columns share one.
     corr, corr_dim
-        ``corr|Subject`` and its dimension; None where the columns don't correlate.
-    pairs
-        The pairs (i, j), i < j, of columns of Xi that the values of ``corr`` belong to, in their order.
+        ``corr|Subject`` and its dimension, which is None for a single number; both None where the columns
+        don't correlate.
+    covariance
+        The structure, which says what ``corr`` means.
     """
 
     factor_dim: str
@@ -117,7 +121,7 @@ class TermNames:
     sd_owner: tuple[int, ...]
     corr: str | None
     corr_dim: str | None
-    pairs: tuple[tuple[int, int], ...]
+    covariance: Covariance
 
     @property
     def sd_shared(self) -> bool:
@@ -203,7 +207,9 @@ class Names:
             else:
                 found += [Parameter(e.sd, "sd", e.expr_dim, len(e.positions)) for e in term.effects]
         found += [
-            Parameter(t.corr, "corr", t.corr_dim, len(t.pairs)) for t in self.terms if t.corr is not None
+            Parameter(t.corr, "corr", t.corr_dim, t.covariance.shape.size, t.covariance.shape)
+            for t in self.terms
+            if t.corr is not None and t.covariance.shape is not None
         ]
         return tuple(found)
 
@@ -279,16 +285,16 @@ def _term(term: RandomTerm, coords: Labels, correlated: set[str]) -> TermNames:
     coords.made[factor_dim] = partial(_levels, term.factor)
     effects = tuple(_effect(part, group, coords) for part in term.recipe.terms)
     corr = corr_dim = None
-    pairs: tuple[tuple[int, int], ...] = ()
     if term.covariance.correlated:
         expr = posterior_name(term.recipe.text)
         corr = f"corr|{expr}|{group}" if group in correlated else f"corr|{group}"
         correlated.add(group)
-        corr_dim = f"{corr}_dim"
-        columns = ["1" if name == INTERCEPT else name for name in term.columns]
-        pairs = tuple(combinations(range(term.k), 2))
-        coords.made[corr_dim] = np.array([f"{columns[i]}, {columns[j]}" for i, j in pairs], dtype=str)
-    return TermNames(factor_dim, effects, term.covariance.sds, corr, corr_dim, pairs)
+        columns = tuple("1" if name == INTERCEPT else name for name in term.columns)
+        labels = term.covariance.labels(columns)
+        if labels is not None:
+            corr_dim = f"{corr}_dim"
+            coords.made[corr_dim] = partial(np.array, labels, dtype=str)
+    return TermNames(factor_dim, effects, term.covariance.sds, corr, corr_dim, term.covariance)
 
 
 def _effect(part: TermColumns, group: str, coords: Labels) -> EffectName:

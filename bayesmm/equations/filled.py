@@ -147,8 +147,8 @@ def _from_posterior(posterior: Posterior, design: Design) -> Values:
             modes[:, at] = means.transpose(..., named.factor_dim).to_numpy().reshape(len(at), -1).T
         R = np.eye(term.k)
         if named.corr is not None:
-            for (i, j), value in zip(named.pairs, _mean(group[named.corr]), strict=True):
-                R[i, j] = R[j, i] = value
+            L = named.covariance.factor_of(_mean(group[named.corr]).reshape(1, -1))[0]
+            R = L @ L.T
         covariances.append(R * np.outer(sd, sd))
         effects.append(modes)
     return Values("posterior means", beta, tuple(covariances), tuple(effects), float(_mean(group["sigma"])))

@@ -290,7 +290,7 @@ class Frame:
         wide = any(len(label) > 1 or int(label[0]) > 9 for label in labels if label)
         comma = (",",) if wide else ()
         covariances = {}
-        for i, j in names.pairs:
+        for i, j in names.covariance.pairs:
             one, other = sorted((labels[i], labels[j]), key=lambda label: (len(label), label))
             covariances[i, j] = Symbol("τ", (*prefix, *one, *comma, *other))
         number = () if len(self.design.terms) == 1 else (str(t + 1),)

@@ -10,7 +10,6 @@ import numpy as np
 
 from bayesmm.design.naming import SAMPLE_DIMS, Names
 from bayesmm.errors import ModelError
-from bayesmm.predict import correlation_factor
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -93,4 +92,5 @@ class DrawArrays:
             sds[:, list(effect.positions)] = values[:, None] if effect.expr_dim is None else values
         if named.corr is None:
             return sds[:, :, None] * np.eye(k)
-        return sds[:, :, None] * correlation_factor(self.values[named.corr][at], named.pairs, k)
+        told = self.values[named.corr][at]
+        return sds[:, :, None] * named.covariance.factor_of(told[:, None] if named.corr_dim is None else told)

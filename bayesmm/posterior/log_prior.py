@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmm.covariance import Covariance
 from bayesmm.design import Design
 from bayesmm.design.naming import INTERCEPT, SAMPLE_DIMS, Names, name_parameters
 from bayesmm.model import MixedModel
+from bayesmm.priors import Prior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,15 +35,17 @@ def log_prior(model: MixedModel, draws: xr.Dataset) -> xr.Dataset:
         for name, dims in names.dims.items()
         if name not in names.effects
     }
-    pairs = {term.corr: (term.pairs, len(term.sd_owner)) for term in names.terms if term.corr is not None}
+    structures = {term.corr: term.covariance for term in names.terms}
     found = {}
     for parameter in names.parameters:
         x, dims = values[parameter.name], names.dims[parameter.name]
         if parameter.name == INTERCEPT:
             x = x + _at_the_means(names, values, design)
         if parameter.kind == "corr":
-            x, dims = _matrices(x, *pairs[parameter.name]), ()
-        elif parameter.dim is None and dims:  # one standard deviation that columns share
+            density = _of_correlations(priors[parameter.name], structures[parameter.name], x)
+            found[parameter.name] = (SAMPLE_DIMS, density)
+            continue
+        if parameter.dim is None and dims:  # one standard deviation that columns share
             x, dims = x[..., 0], ()
         found[parameter.name] = ((*SAMPLE_DIMS, *dims), priors[parameter.name].logpdf(x))
     labels = {dim: names.coords[dim] for _, dims in ((n, v[0][2:]) for n, v in found.items()) for dim in dims}
@@ -49,12 +53,16 @@ def log_prior(model: MixedModel, draws: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(found, coords=sampled | labels)
 
 
-def _matrices(correlations: np.ndarray, pairs: tuple[tuple[int, int], ...], k: int) -> np.ndarray:
-    """(…, pairs) → (…, k, k) correlation matrices."""
-    R = np.broadcast_to(np.eye(k), (*correlations.shape[:-1], k, k)).copy()
-    for m, (i, j) in enumerate(pairs):
-        R[..., i, j] = R[..., j, i] = correlations[..., m]
-    return R
+def _of_correlations(prior: Prior, structure: Covariance, told: np.ndarray) -> np.ndarray:
+    """The one density (chains, draws) of a bar's correlations: of R, or of the shape parameters."""
+    sampled = told.shape[:2]
+    L = structure.factor_of(told.reshape(np.prod(sampled), -1))
+    R = L @ L.swapaxes(1, 2)
+    if prior.support == "correlation":
+        return prior.logpdf(R).reshape(sampled)
+    shape = structure.shape
+    width = np.log(np.subtract(shape.upper, shape.lower)).sum()
+    return prior.logpdf(shape.share(structure.shape_of(R))).sum(axis=1).reshape(sampled) - width
 
 
 def _at_the_means(names: Names, draws: Mapping[str, np.ndarray], design: Design) -> np.ndarray | float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmm.checks import check_count
+from bayesmm.covariance import Covariance
 from bayesmm.design import Design
 from bayesmm.design.naming import INTERCEPT, OBS, SAMPLE_DIMS, Names, TermNames, name_parameters
 from bayesmm.errors import ModelError
@@ -168,10 +169,17 @@ def _scales(
         else:
             values[effect.sd] = np.broadcast_to(shared.reshape(draws, *[1] * (len(shape) - 1)), shape).copy()
     if named.corr is not None:
-        k = len(named.sd_owner)
-        R = priors[named.corr].draw(rng, (draws, k, k))
-        values[named.corr] = np.stack([R[:, i, j] for i, j in named.pairs], axis=1)
+        told = _correlations(named.covariance, priors[named.corr], draws, rng)
+        values[named.corr] = told[:, 0] if named.corr_dim is None else told
     return values
+
+
+def _correlations(structure: Covariance, prior: Prior, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """What is told of a term's correlations, (draws, m)."""
+    if prior.support == "correlation":
+        return structure.reported_of(prior.draw(rng, (draws, structure.k, structure.k)))
+    shape = structure.shape
+    return structure.reported(shape.at(2 * prior.draw(rng, (draws, shape.size)) - 1))
 
 
 def _check_effects(design: Design, draws: int) -> None:

@@ -7,13 +7,15 @@ it is large, linear about zero, so that a posterior which reaches down to zero h
 Negative x gives the same model as −x with that column's correlations turned round, and everything is smooth
 across zero; of the two, a share κ(x) = 1/(1 + exp(−x/τ)) of the density belongs to x, κ(x) + κ(−x) = 1.
 
-A correlation matrix R = LL' is written by its canonical partial correlations tanh(z), row by row of L
-(Lewandowski, Kurowicka & Joe 2009):
+The correlations depend on the shape parameters r of a covariance structure
+(:class:`~bayesmm.covariance.contract.Covariance`), each between bounds of its own. tanh z is how far between
+them r lies, from −1 to 1. A prior says that (1 + tanh z)/2 ~ Beta(a, b), so that the density of z is
 
-    L[j, i] = tanh(z_ij) Π_{m<i} sech(z_mj),    L[j, j] = Π_{m<j} sech(z_mj).
+    e^((a − b)z) / (2^(a+b−1) B(a, b) cosh^(a+b) z).
 
-Under LKJ(η) the partial correlations are independent, (1 + tanh z_ij)/2 ~ Beta(c, c) with
-c = η + (k − 2 − i)/2, so that the density of z_ij is (1 − tanh²z)^c / (2^(2c−1) B(c, c)).
+Under LKJ(η) r are the canonical partial correlations, and a = b = η + (k − 2 − i)/2 (Lewandowski, Kurowicka &
+Joe 2009). Where a structure doesn't stay itself when the sign of one column is turned, −x means the same as x
+in all.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln
 
+from bayesmm.covariance import Covariance
 from bayesmm.design.naming import INTERCEPT, Names, TermNames, name_parameters
 from bayesmm.likelihood import MarginalLikelihood
 from bayesmm.model import MixedModel
@@ -70,8 +73,10 @@ class ScaleParameters:
             column = {owner: size + i for i, owner in enumerate(owners)}
             self._sd_at.append(np.array([column[owner] for owner in term.sd_owner]))
             size += len(owners)
-            self._corr_at.append(np.arange(size, size + len(term.pairs)))
-            size += len(term.pairs)
+            shape = term.covariance.shape
+            d = 0 if shape is None else shape.size
+            self._corr_at.append(np.arange(size, size + d))
+            size += d
         self.size = size + 1
         self._small = np.ones(self.size)
         scale, n = likelihood.coordinates.scale, model.design.n
@@ -114,8 +119,9 @@ class ScaleParameters:
         """ψ (S, d) → standard deviations, correlations, σ."""
         sds, cholesky = [], []
         for term, at, corr in zip(self.names.terms, self._sd_at, self._corr_at, strict=True):
-            sds.append(self._small[at] * np.sinh(psi[:, at]))
-            cholesky.append(_correlation_cholesky(psi[:, corr], term.pairs, len(term.sd_owner)))
+            sd = self._small[at] * np.sinh(psi[:, at])
+            sds.append(sd if _may_turn(term.covariance) else np.abs(sd))
+            cholesky.append(term.covariance.correlation_factor(_shape_at(term.covariance, psi[:, corr])))
         return Scales(tuple(sds), tuple(cholesky), np.exp(psi[:, -1]))
 
     def internal(self, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -135,12 +141,11 @@ class ScaleParameters:
             jacobian = np.log(self._small[np.unique(sd_at)]) + _log_cosh(x)
             share = -np.logaddexp(0.0, -x / TAU)
             total = total + self._log_prior_sds(term, np.abs(sd)) + np.sum(jacobian + share, axis=1)
-            if term.corr is not None:
-                eta = float(priors[term.corr].parameters["eta"])
-                k = len(term.sd_owner)
-                for m, (i, _) in zip(corr, term.pairs, strict=True):
-                    c = eta + (k - 2 - i) / 2
-                    total = total - 2 * c * _log_cosh(psi[:, m]) - betaln(c, c) - (2 * c - 1) * np.log(2)
+            if term.covariance.shape is not None:
+                a, b = term.covariance.shape.beta(priors[term.corr].parameters)
+                for z, a_m, b_m in zip(psi[:, corr].T, a, b, strict=True):
+                    total = total + (a_m - b_m) * z - (a_m + b_m) * _log_cosh(z)
+                    total = total - betaln(a_m, b_m) - (a_m + b_m - 1) * np.log(2)
         return np.where(np.isnan(total), -np.inf, total)
 
     def _log_prior_sds(self, term: TermNames, sd: np.ndarray) -> np.ndarray:
@@ -159,14 +164,18 @@ class ScaleParameters:
         """ψ (S, d) → the posterior's variables of sds, correlations and sigma, (S, …)."""
         at = self.scales(psi)
         found = {self._sigma: at.sigma}
-        for term, sd, L in zip(self.names.terms, at.sds, at.cholesky, strict=True):
+        for term, sd, L, corr in zip(self.names.terms, at.sds, at.cholesky, self._corr_at, strict=True):
             for effect in term.effects:
                 values = np.abs(sd[:, list(effect.positions)])
                 found[effect.sd] = values[:, 0] if effect.expr_dim is None else values
-            if term.corr is not None:
+            if term.corr is None:
+                continue
+            if term.covariance.turns:
                 turned = np.sign(sd)[:, :, None] * L
-                R = turned @ turned.transpose(0, 2, 1)
-                found[term.corr] = np.stack([R[:, i, j] for i, j in term.pairs], axis=1)
+                told = term.covariance.reported_of(turned @ turned.transpose(0, 2, 1))
+            else:
+                told = term.covariance.reported(_shape_at(term.covariance, psi[:, corr]))
+            found[term.corr] = told[:, 0] if term.corr_dim is None else told
         return found
 
 
@@ -193,19 +202,14 @@ def not_normal(model: MixedModel) -> list[str]:
     return [term.name for term in names.fixed if model.priors[term.name].distribution != "Normal"]
 
 
-def _correlation_cholesky(z: np.ndarray, pairs: tuple[tuple[int, int], ...], k: int) -> np.ndarray:
-    """(S, pairs) → (S, k, k); the identity where there are no correlations."""
-    L = np.tile(np.eye(k), (len(z), 1, 1))
-    if pairs:
-        place = {pair: m for m, pair in enumerate(pairs)}
-        for j in range(1, k):
-            left = np.ones(len(z))
-            for i in range(j):
-                partial = np.tanh(z[:, place[i, j]])
-                L[:, j, i] = left * partial
-                left = left * np.sqrt((1 - partial) * (1 + partial))
-            L[:, j, j] = left
-    return L
+def _shape_at(structure: Covariance, z: np.ndarray) -> np.ndarray:
+    """z (S, d) → the shape parameters r (S, d)."""
+    return z if structure.shape is None else structure.shape.at(np.tanh(z))
+
+
+def _may_turn(structure: Covariance) -> bool:
+    """Whether a standard deviation below zero means what it does above, correlations turned round or not."""
+    return structure.turns or structure.shape is None or len(structure.owners) == 1
 
 
 def _log_cosh(x: np.ndarray) -> np.ndarray:

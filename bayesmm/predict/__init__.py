@@ -1,6 +1,6 @@
 """Predictions on arrays: rows, linear predictors, new effects, and the error of a point prediction."""
 
-from bayesmm.predict.effects import correlation_factor, draw_effects, pad_effects
+from bayesmm.predict.effects import draw_effects, pad_effects
 from bayesmm.predict.error import prediction_variance
 from bayesmm.predict.linear import check_size, draw_pieces, linear_predictor
 from bayesmm.predict.options import KINDS, NEW_LEVELS
@@ -11,7 +11,6 @@ __all__ = [
     "NEW_LEVELS",
     "as_new_levels",
     "check_size",
-    "correlation_factor",
     "draw_effects",
     "draw_pieces",
     "linear_predictor",

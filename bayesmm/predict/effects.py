@@ -2,33 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-
-
-def correlation_factor(values: np.ndarray, pairs: Sequence[tuple[int, int]], k: int) -> np.ndarray:
-    """Correlations (S, len(pairs)) of the pairs (i, j), i < j, of k columns → L (S, k, k), LL' = R.
-
-    Cholesky row by row, with pivots that rounding has made negative set to zero: a correlation may be as
-    near to ±1 as the numbers go.
-
-    Examples
-    --------
-    >>> correlation_factor(np.array([[0.6]]), [(0, 1)], 2)
-    array([[[1. , 0. ],
-            [0.6, 0.8]]])
-    """
-    R = np.tile(np.eye(k), (len(values), 1, 1))
-    for m, (i, j) in enumerate(pairs):
-        R[:, j, i] = values[:, m]
-    L = np.zeros_like(R)
-    for j in range(k):
-        for i in range(j):
-            rest = R[:, j, i] - np.einsum("sm,sm->s", L[:, j, :i], L[:, i, :i])
-            np.divide(rest, L[:, i, i], out=L[:, j, i], where=L[:, i, i] > 0)
-        L[:, j, j] = np.sqrt(np.maximum(R[:, j, j] - np.einsum("sm,sm->s", L[:, j, :j], L[:, j, :j]), 0.0))
-    return L
 
 
 def draw_effects(factor: np.ndarray, noise: np.ndarray) -> np.ndarray:

@@ -169,10 +169,10 @@ def log_density_by_hand(model: MixedModel, point: dict[str, np.ndarray]) -> floa
         if named.corr is not None:
             odds = point[f"{named.corr}__partial_logodds__"]
             p = 1 / (1 + np.exp(-odds))
-            c = 2.0 + (term.k - 2 - np.array([i for i, _ in named.pairs])) / 2  # LKJ(2)
+            c = 2.0 + (term.k - 2 - np.array([i for i, _ in named.covariance.pairs])) / 2  # LKJ(2)
             total += np.sum(stats.beta.logpdf(p, c, c) + np.log(p * (1 - p)))
-            partial = dict(zip(named.pairs, 2 * p - 1, strict=True))
-            for i, j in named.pairs:
+            partial = dict(zip(named.covariance.pairs, 2 * p - 1, strict=True))
+            for i, j in named.covariance.pairs:
                 R[i, j] = R[j, i] = partial[i, j]
             if term.k == 3:
                 left = np.sqrt((1 - R[0, 1] ** 2) * (1 - R[0, 2] ** 2))

@@ -48,7 +48,7 @@ def test_sleepstudy():
     assert names.coords["Subject__factor_dim"].dtype.kind == "i"
     assert names.coords["Subject__factor_dim"][:2].tolist() == [308, 309]
     assert names.coords["corr|Subject_dim"].tolist() == ["1, Days"]
-    assert names.terms[0].pairs == ((0, 1),)
+    assert names.terms[0].covariance.pairs == ((0, 1),)
     assert len(names.coords[OBS]) == 180
 
 

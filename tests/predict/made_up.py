@@ -44,7 +44,7 @@ def made_up_posterior(model: bmm.Model, chains: int = 2, draws: int = 5, seed: i
             S = A @ A.swapaxes(-1, -2)
             d = np.sqrt(np.einsum("...ii->...i", S))
             R = S / d[..., :, None] / d[..., None, :]
-            values[term.corr] = np.stack([R[..., i, j] for i, j in term.pairs], axis=-1)
+            values[term.corr] = np.stack([R[..., i, j] for i, j in term.covariance.pairs], axis=-1)
     return bmm.Posterior(build_tree(model, values, method="marginal", seed=seed), model)
 
 
@@ -83,6 +83,6 @@ def covariances_of(posterior: bmm.Posterior, term: int) -> np.ndarray:
     sd = np.column_stack([flat(posterior, effect.sd) for effect in named.effects])
     R = np.tile(np.eye(sd.shape[1]), (len(sd), 1, 1))
     if named.corr is not None:
-        for values, (i, j) in zip(flat(posterior, named.corr).T, named.pairs, strict=True):
+        for values, (i, j) in zip(flat(posterior, named.corr).T, named.covariance.pairs, strict=True):
             R[:, i, j] = R[:, j, i] = values
     return sd[:, :, None] * sd[:, None, :] * R

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmm.design.naming import OBS, Names, TermNames, name_parameters
+from bayesmm.design.naming import OBS, Names, name_parameters
 from bayesmm.errors import ModelError, near_matches
 from bayesmm.likelihood import IntegratedLikelihood
 from bayesmm.model import MixedModel
@@ -73,9 +73,7 @@ def to_pymc_marginal(model: MixedModel) -> pm.Model:
         for term, named in zip(design.terms, names.terms, strict=True):
             sds.append(standard_deviations(term, named, priors))
             rows.append(
-                _identity(term.k)
-                if named.corr is None
-                else correlation_rows(term.k, named, priors[named.corr])
+                _identity(term.k) if named.corr is None else correlation_rows(named, priors[named.corr])
             )
         lam, log_sigma = _internal(integrated, sds, rows, sigma)
 
@@ -149,7 +147,13 @@ def integrated_logp(model: MixedModel, variables: Mapping[str, Any]) -> Any:
         if named.corr is None:
             rows.append(_identity(term.k))
         else:
-            rows.append(_rows_of(pt.as_tensor(variables[named.corr]), named, term.k))
+            told = pt.as_tensor(variables[named.corr])
+            scalars = (
+                [told]
+                if named.corr_dim is None
+                else [told[m] for m in range(len(names.coords[named.corr_dim]))]
+            )
+            rows.append(named.covariance.rows_of(scalars, pt.sqrt))
     integrated = _integrated(model)
     (sigma,) = (pt.as_tensor(variables[name]) for name in names.dispersions)
     return _log_likelihood(integrated, *_internal(integrated, sds, rows, sigma))
@@ -209,20 +213,6 @@ def _prior_mean(model: MixedModel) -> np.ndarray:
 
 def _identity(k: int) -> list[list[float]]:
     return [[0.0] * j + [1.0] for j in range(k)]
-
-
-def _rows_of(correlations: Any, named: TermNames, k: int) -> list[list[Any]]:
-    """The rows of L, lower triangular, by Cholesky's algorithm from the correlations of the pairs."""
-    import pytensor.tensor as pt
-
-    L: list[list[Any]] = []
-    for j in range(k):
-        row: list[Any] = []
-        for i in range(j):
-            rest = correlations[named.pairs.index((i, j))] - sum(row[m] * L[i][m] for m in range(i))
-            row.append(rest / L[i][i] if i else rest)
-        L.append([*row, pt.sqrt(1.0 - sum(value**2 for value in row)) if row else 1.0])
-    return L
 
 
 def _coords(names: Names) -> dict[str, np.ndarray]:

@@ -108,7 +108,7 @@ def _random_part(term: RandomTerm, named: TermNames, priors: dict[str, Prior]) -
     if named.corr is None:
         b = [sd[i] * z[i] for i in range(term.k)]
     else:
-        L = correlation_rows(term.k, named, priors[named.corr])
+        L = correlation_rows(named, priors[named.corr])
         b = [sd[i] * sum(L[i][m] * z[m] for m in range(i + 1)) for i in range(term.k)]
     for effect in named.effects:
         if effect.expr_dim is None:

@@ -201,15 +201,17 @@ def _aligned(
 
 
 def _check_possible(name: str, values: np.ndarray, names: Names) -> None:
-    correlation = any(name == term.corr for term in names.terms)
-    low, high = (-1.0, 1.0) if correlation else (0.0, np.inf)
+    shape = next((term.covariance.shape for term in names.terms if term.corr == name), None)
+    low, high = (0.0, np.inf) if shape is None else (min(shape.lower), max(shape.upper))
     inside = (values >= low) & (values <= high) & np.isfinite(values)
     if name in names.dispersions:
         inside &= values > 0
     if not inside.all():
         raise ModelError(
             f"'{name}' of the trace has the value {values[~inside].flat[0]:g}",
-            expected="correlations between -1 and 1" if correlation else "finite standard deviations above 0",
+            expected="finite standard deviations above 0"
+            if shape is None
+            else f"correlations between {low:.3g} and {high:.3g}",
             advice="the values themselves, not their logarithms or transforms",
         )
 

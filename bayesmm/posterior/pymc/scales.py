@@ -1,6 +1,7 @@
 """The standard deviations and correlations of a bar as variables of a PyMC model, with their priors.
 
-L, the Cholesky factor of a bar's correlation matrix, is written down from its canonical partial correlations,
+L, the Cholesky factor of a bar's correlation matrix, is written down from the shape parameters of its
+covariance structure, as scalars. Where correlations may be any, these are the canonical partial correlations,
 which under LKJ(η) are independent: ρ = 2p − 1, p ~ Beta(c, c), c = η + (k − 2 − i)/2 for the partial
 correlation of columns i < j (0-based) given those before i (Lewandowski, Kurowicka & Joe 2009, sec. 2.4).
 Unlike ``pm.LKJCholeskyCov`` it leaves each sd a prior of its own, and unlike ``pm.LKJCorr`` it compiles in
@@ -39,25 +40,28 @@ def standard_deviations(term: RandomTerm, named: TermNames, priors: dict[str, Pr
     return [shared] * term.k
 
 
-def correlation_rows(k: int, named: TermNames, prior: Prior) -> list[list[Any]]:
-    """The rows of L (k, k), lower triangular, LL' ~ LKJ(η); its correlations are named on the way."""
+def correlation_rows(named: TermNames, prior: Prior) -> list[list[Any]]:
+    """The rows of L (k, k), lower triangular; what is told of the correlations is named on the way.
+
+    What is sampled is how far between its bounds each shape parameter of the structure lies.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
-    c = np.array([prior.parameters["eta"] + (k - 2 - i) / 2 for i, _ in named.pairs])
-    p = pm.Beta(f"{named.corr}__partial", c, c, dims=named.corr_dim)
-    L: list[list[Any]] = []
-    for j in range(k):
-        row: list[Any] = []
-        left = 1.0
-        for i in range(j):
-            place = named.pairs.index((i, j))
-            row.append(left * (2 * p[place] - 1))
-            left = left * 2 * pt.sqrt(p[place] * (1 - p[place]))
-        L.append([*row, left])
-    correlations = [sum(L[i][m] * L[j][m] for m in range(i + 1)) for i, j in named.pairs]
-    pm.Deterministic(named.corr, pt.stack(correlations), dims=named.corr_dim)
-    return L
+    structure, size = named.covariance, named.covariance.shape.size
+    a, b = structure.shape.beta(prior.parameters)
+    single = named.corr_dim is None and size == 1
+    share = pm.Beta(
+        f"{named.corr}__partial",
+        *((a[0], b[0]) if single else (a, b)),
+        dims=named.corr_dim,
+        shape=None if single or named.corr_dim is not None else size,
+    )
+    scalars = [share] if single else [share[p] for p in range(size)]
+    told = structure.reported_scalars(scalars)
+    value = pt.as_tensor(told[0]) if named.corr_dim is None else pt.stack(told)
+    pm.Deterministic(named.corr, value, dims=named.corr_dim)
+    return structure.correlation_rows(scalars, pt.sqrt)
 
 
 def free_variable(name: str, prior: Prior, dim: str | None = None) -> Any:
