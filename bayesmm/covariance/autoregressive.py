@@ -70,6 +70,12 @@ class Autoregressive(Covariance):
             L[:, :, 1:] = L[:, :, 1:] * np.sqrt(1.0 - r ** (2 * np.diff(steps)))[:, None]
         return L
 
+    def power_of(self, i: int, j: int) -> tuple[int, float]:
+        return 0, float(abs(self._steps[j] - self._steps[i]))
+
+    def meaning(self, m: int) -> str:
+        return f"those that are {self.unit:g} apart"
+
     def shape_of(self, R: np.ndarray) -> np.ndarray:
         if self.k == 1:
             return np.zeros((len(R), 0))

@@ -56,6 +56,12 @@ class CompoundSymmetry(Covariance):
                 L[:, j + 1 :, j] = (rho * np.sqrt((1.0 - rho) / (before * here)))[:, None]
         return L
 
+    def power_of(self, i: int, j: int) -> tuple[int, float]:
+        return 0, 1.0
+
+    def meaning(self, m: int) -> str:
+        return "any two of them"
+
     def shape_of(self, R: np.ndarray) -> np.ndarray:
         return R[:, 1:2, 0]
 

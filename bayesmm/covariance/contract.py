@@ -217,6 +217,17 @@ class Covariance(ABC):
         """
         return m
 
+    def power_of(self, i: int, j: int) -> tuple[int, float] | None:
+        """(m, power): R_ij, i ≠ j, is that power of the m-th value of :meth:`reported`.
+
+        None if there is nothing so simple to say; in equations the covariance then has a symbol of its own.
+        """
+        return None
+
+    def meaning(self, m: int) -> str:
+        """What the m-th value of :meth:`reported` is the correlation of: "any two of them"."""
+        return "two of them"
+
     def correlation_slopes(self, r: np.ndarray) -> np.ndarray:
         """(S, d, k, k) ∂L/∂r_p at r (S, d)."""
         found = np.empty((*r.shape, self.k, self.k))

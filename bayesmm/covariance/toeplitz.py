@@ -84,6 +84,12 @@ class Toeplitz(Covariance):
             backward = [e, *reversed(new)]
         return L
 
+    def power_of(self, i: int, j: int) -> tuple[int, float]:
+        return abs(i - j) - 1, 1.0
+
+    def meaning(self, m: int) -> str:
+        return "neighbours" if m == 0 else f"those that are {m + 1} places apart"
+
     def shape_of(self, R: np.ndarray) -> np.ndarray:
         """By the recursion of Levinson and Durbin."""
         found = np.zeros((len(R), self.k - 1))

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmm.covariance import Covariance
 from bayesmm.design import Design
 from bayesmm.design.naming import name_parameters
 from bayesmm.equations.digits import estimate_number
-from bayesmm.equations.notation import Notation
+from bayesmm.equations.notation import Notation, RandomNotation
 from bayesmm.equations.tree import Equation, Expr, Matrix, Number, Power, transform
 from bayesmm.errors import ModelError
 from bayesmm.estimate import Estimate
+from bayesmm.likelihood.variances import sds_and_correlations
 from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior
 
@@ -111,8 +113,23 @@ def _numbers(notation: Notation, values: Values) -> dict[Expr, Expr]:
             found[sd] = number = estimate_number(np.sqrt(covariance[i, i]))
             found[Power(sd, "2")] = _square(number)
         found |= {symbol: estimate_number(covariance[i, j]) for (i, j), symbol in term.covariances.items()}
+        found |= _correlations(term, covariance, notation.design.terms[term.position].covariance)
     found[notation.sigma] = number = estimate_number(values.sigma)
     found[notation.variance] = _square(number)
+    return found
+
+
+def _correlations(term: RandomNotation, G: np.ndarray, structure: Covariance) -> dict[Expr, Expr]:
+    """What a structure tells of its correlations, and their powers; where nothing varies there are none."""
+    sd, R = sds_and_correlations(G)
+    if not term.powers or not sd.all():
+        return {}
+    told = structure.reported_of(R[None])[0]
+    found: dict[Expr, Expr] = dict(zip(term.correlations, map(estimate_number, told), strict=True))
+    for i, j in term.powers:
+        found[term.correlation(i, j)] = estimate_number(R[i, j])
+        if not term.shared:
+            found[term.entry(i, j)] = found[term.entry(j, i)] = estimate_number(G[i, j])
     return found
 
 

@@ -56,7 +56,7 @@ _IN_TEXT = {
 }  # fmt: skip
 _DOTS = {"low": r"\ldots", "across": r"\cdots", "down": r"\vdots", "diagonal": r"\ddots"}
 _INFIX = {",": r",\ ", "=": " = ", "⊗": r" \otimes ", "/": "/"}
-_SUPERS = {"2": "2", "−1": "-1", "′": r"\prime", "*": "*"}
+_SUPERS = {"−1": "-1", "′": r"\prime"}
 
 
 def latex(expression: Expr) -> str:
@@ -95,7 +95,7 @@ def latex(expression: Expr) -> str:
                 pieces.append(latex(body) if n == 0 and sign == "+" else f" {_sign(sign)} {latex(body)}")
             return "".join(pieces).strip()
         case Power(base, exponent):
-            return f"{_powered(base)}^{{{_SUPERS[exponent]}}}"
+            return f"{_powered(base)}^{{{_SUPERS.get(exponent, exponent)}}}"
         case Infix(operator, items):
             return _INFIX[operator].join(latex(item) for item in items)
         case Call(name, arguments):
@@ -224,7 +224,7 @@ def _powered(base: Expr) -> str:
 def _called(name: str) -> str:
     if name == "N":
         return r"\mathcal{N}"
-    return rf"\operatorname{{{name}}}"
+    return rf"\operatorname{{{name}}}" if name else ""
 
 
 def _between(before: Expr, after: Expr) -> str:

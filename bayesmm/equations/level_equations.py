@@ -71,11 +71,12 @@ def effect_line(term: RandomNotation, notation: Notation, values: Values | None)
 
 
 def covariance_matrix(term: RandomNotation) -> Expr:
-    """Σ written out: a variance, a multiple of the identity, or a matrix."""
+    """Σ written out: a variance, a multiple of the identity or of a correlation matrix, or a matrix."""
     if term.k == 1:
         return term.entry(0, 0)
     if term.shared and len(set(term.sds)) == 1:
-        return product(term.entry(0, 0), bold("I", str(term.k)))
+        same = bold("I", str(term.k))
+        return product(term.entry(0, 0), elided(term.k, term.k, term.correlation) if term.powers else same)
     return elided(term.k, term.k, term.entry)
 
 

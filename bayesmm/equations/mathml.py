@@ -111,7 +111,7 @@ def mathml(expression: Expr) -> str:
             letter = "𝒩" if name == "N" else name
             tall = any(isinstance(argument, Matrix) for argument in arguments)
             fenced = _drawn(inside, "()") if tall else _fenced(inside, "()")
-            return _row(f"<mi>{html.escape(letter)}</mi>", fenced)
+            return _row(f"<mi>{html.escape(letter)}</mi>", fenced) if letter else fenced
         case Matrix(rows):
             return _matrix(rows)
         case Under(body, note):
@@ -282,7 +282,8 @@ def _subscript(tokens: tuple[str, ...]) -> str:
 def _raised(exponent: str) -> str:
     if exponent == "−1":
         return _row("<mo>−</mo>", "<mn>1</mn>")
-    return f"<mn>{exponent}</mn>" if exponent.isdigit() else f"<mo>{exponent}</mo>"
+    number = exponent.replace(".", "").isdigit()
+    return f"<mn>{exponent}</mn>" if number else f"<mo>{exponent}</mo>"
 
 
 def _number(text: str) -> str:

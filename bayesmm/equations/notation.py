@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 
 from bayesmm.design import Design
 from bayesmm.design.naming import TermNames, name_parameters
@@ -22,7 +23,7 @@ from bayesmm.equations.groups import (
     squared,
 )
 from bayesmm.equations.parts import Part, Parts
-from bayesmm.equations.tree import ZERO, Equation, Expr, Power, Symbol, bold, product, total
+from bayesmm.equations.tree import ZERO, Equation, Expr, Power, Symbol, bold, power, product, total, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,9 @@ class RandomNotation:
     """A random term: its columns, and its covariance matrix Σ.
 
     ``sds`` (k) are the standard deviations' symbols, shared ones repeated; ``covariances`` the symbols by
-    pair of columns; ``matrix`` stands for Σ, ``position`` is the term's place among the design's.
+    pair of columns, where covariances have their own; ``correlations`` those of what a structure tells of its
+    correlations, and ``powers`` which of them to which power the correlation of a pair is. ``matrix`` stands
+    for Σ, ``position`` is the term's place among the design's.
     """
 
     position: int
@@ -73,6 +76,8 @@ class RandomNotation:
     columns: tuple[RandomColumn, ...]
     sds: tuple[Symbol, ...]
     covariances: dict[tuple[int, int], Symbol]
+    correlations: tuple[Symbol, ...]
+    powers: dict[tuple[int, int], tuple[int, float]]
     matrix: Symbol
     shared: bool
 
@@ -85,7 +90,17 @@ class RandomNotation:
         """Σ[row, column]."""
         if row == column:
             return squared(self.sds[row])
+        if self.powers:
+            sds = [squared(self.sds[row])] if self.shared else [self.sds[row], self.sds[column]]
+            return product(*sds, self.correlation(row, column))
         return self.covariances.get((min(row, column), max(row, column)), ZERO)
+
+    def correlation(self, row: int, column: int) -> Expr:
+        """R[row, column], where it is a power of one of the ``correlations``."""
+        if row == column:
+            return whole(1)
+        m, exponent = self.powers[min(row, column), max(row, column)]
+        return power(self.correlations[m], exponent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,10 +304,19 @@ class Frame:
             owners = [()] * len(owners)
         wide = any(len(label) > 1 or int(label[0]) > 9 for label in labels if label)
         comma = (",",) if wide else ()
-        covariances = {}
-        for i, j in names.covariance.pairs:
+        covariances, powers = {}, {}
+        structure = names.covariance
+        for i, j in combinations(range(structure.k), 2) if structure.correlated else ():
+            found = structure.power_of(i, j)
+            if found is not None:
+                powers[i, j] = found
+                continue
             one, other = sorted((labels[i], labels[j]), key=lambda label: (len(label), label))
             covariances[i, j] = Symbol("τ", (*prefix, *one, *comma, *other))
+        lags = range(1 + max((m for m, _ in powers.values()), default=-1))
+        several = sum(n.covariance.correlated for n in self.names) > 1
+        mark = (str(t + 1),) if several else ()
+        marks = [(*mark, *((",",) if mark else ()), str(m + 1)) if len(lags) > 1 else mark for m in lags]
         number = () if len(self.design.terms) == 1 else (str(t + 1),)
         return RandomNotation(
             position=t,
@@ -300,6 +324,8 @@ class Frame:
             columns=columns,
             sds=tuple(Symbol("τ", (*prefix, *label)) for label in owners),
             covariances=covariances,
+            correlations=tuple(Symbol("ρ", sub) for sub in marks),
+            powers=powers,
             matrix=bold("Σ", *number),
             shared=names.sd_shared,
         )

@@ -7,9 +7,11 @@ from itertools import groupby
 
 import numpy as np
 
-from bayesmm.design.naming import INTERCEPT, name_parameters
+from bayesmm.covariance import Covariance
+from bayesmm.design.naming import INTERCEPT, TermNames, name_parameters
 from bayesmm.equations.digits import short_number
-from bayesmm.equations.notation import Notation
+from bayesmm.equations.elision import elided
+from bayesmm.equations.notation import Notation, RandomNotation
 from bayesmm.equations.page import Section
 from bayesmm.equations.tree import (
     Call,
@@ -57,10 +59,42 @@ def prior_section(model: MixedModel, notation: Notation) -> Section:
             R, D = (bold(letter, *random.matrix.sub) for letter in "RD")
             lines.append(Equation(random.matrix, "=", product(D, R, D)))
             lines.append(Equation(D, "=", Call("diag", random.sds)))
-            lines.append(Equation(R, "~", distribution(priors[named.corr], 0)))
+            if random.powers:
+                lines.append(Equation(R, "=", elided(random.k, random.k, random.correlation)))
+                lines += _shape_lines(random, named, priors[named.corr])
+                notes += _shape_notes(random, named)
+            else:
+                lines.append(Equation(R, "~", distribution(priors[named.corr], 0)))
     for name, symbol in notation.dispersions.items():
         lines.append(Equation(symbol, "~", distribution(priors[name], 0)))
     return Section("Priors", tuple(lines), notes)
+
+
+def _shapes(random: RandomNotation, structure: Covariance) -> list[Symbol]:
+    """The structure's shape parameters: what it tells of its correlations, or numbers of their own."""
+    d = structure.shape.size
+    if [structure.held_by(m) for m in range(len(random.correlations))] == list(range(d)):
+        return list(random.correlations)
+    return [Symbol("r", sub) for sub in (symbol.sub for symbol in random.correlations)]
+
+
+def _shape_lines(random: RandomNotation, named: TermNames, prior: Prior) -> list[Equation]:
+    """(r − lower)/(upper − lower) ~ Beta(a, b) for each shape parameter."""
+    shape = named.covariance.shape
+    shares: list[Expr] = []
+    for symbol, low, high in zip(_shapes(random, named.covariance), shape.lower, shape.upper, strict=True):
+        above = symbol if low == 0 else Call("", (total(symbol, _number(-low)),))
+        shares.append(above if high - low == 1 else Infix("/", (above, _number(high - low))))
+    return _grouped(shares, prior)
+
+
+def _shape_notes(random: RandomNotation, named: TermNames) -> tuple[Phrase, ...]:
+    first = _shapes(random, named.covariance)[0]
+    if first in random.correlations:
+        return ()
+    return (
+        (first, ", … are the partial autocorrelations, which ", random.correlations[0], ", … follow from."),
+    )
 
 
 def distribution(prior: Prior, i: int) -> Expr:

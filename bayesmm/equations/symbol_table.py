@@ -162,6 +162,13 @@ def _effects(
         words = ("covariance of ", *_listed([a.plain, b.plain]))
         yield Entry(covariance, "covariance", group.name, f"{a.name}, {b.name}", words, number)
 
+    coords = name_parameters(notation.design).coords
+    for m, correlation in enumerate(term.correlations):
+        number = None if values is None else filled_in(correlation, notation, values)
+        label = "" if named.corr_dim is None else f"[{coords[named.corr_dim][m]}]"
+        words = (f"correlation of effects in one level: {named.covariance.meaning(m)}",)
+        yield Entry(correlation, "correlation", group.name, f"{named.corr}{label}", words, number)
+
 
 def _of(name: str) -> str:
     return "intercept" if name == INTERCEPT else f"coefficient of {name}"

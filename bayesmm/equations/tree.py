@@ -74,10 +74,10 @@ class Sum:
 
 @dataclass(frozen=True)
 class Power:
-    """A base with ``"2"``, ``"−1"``, ``"′"`` (transposed) or ``"*"`` above it."""
+    """A base with a positive number, ``"−1"``, ``"′"`` (transposed) or ``"*"`` above it."""
 
     base: Expr
-    exponent: Literal["2", "−1", "′", "*"]
+    exponent: str
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,11 @@ def column(*entries: Expr) -> Matrix:
 def bold(base: str, *sub: str) -> Symbol:
     """A vector or matrix."""
     return Symbol(base, sub, "bold")
+
+
+def power(base: Expr, exponent: float) -> Expr:
+    """A positive power; the first is the base itself."""
+    return base if exponent == 1 else Power(base, f"{exponent:.4g}")
 
 
 def normal(mean: Expr, covariance: Expr) -> Call:

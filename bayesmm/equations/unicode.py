@@ -231,6 +231,9 @@ def _line(text: str) -> Box:
 
 
 def _raised(text: str) -> str:
+    """Superscripts in Unicode, which has no decimal point there."""
+    if not all(character in _SUPERSCRIPTS for character in text):
+        return f"^{text}"
     return "".join(_SUPERSCRIPTS[character] for character in text)
 
 
