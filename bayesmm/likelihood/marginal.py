@@ -12,12 +12,12 @@ from functools import cached_property
 
 import numpy as np
 
+from bayesmm.blocks.alike import closed_form
 from bayesmm.blocks.describe import check_memory
 from bayesmm.blocks.factorization import COMPILED, Factorization
 from bayesmm.blocks.kernels.batch import evaluate_points
 from bayesmm.blocks.kernels.routine import prepare
 from bayesmm.blocks.layout import Layout
-from bayesmm.blocks.one_factor import OneFactor, has_one_factor
 from bayesmm.blocks.order import layout_of
 from bayesmm.blocks.pattern import Pattern
 from bayesmm.design.design import Design
@@ -51,7 +51,7 @@ class MarginalLikelihood:
             coordinates = coordinates_of(design)
             found = coordinates, cross_product_of(design, coordinates, pattern=self.pattern)
         self.coordinates, self.cross = found
-        self.one_factor = OneFactor(self.cross) if has_one_factor(self.cross) else None
+        self.one_factor = closed_form(self.cross)
         if self.one_factor is None:
             _ = self.layout  # whether there is memory for it is told at once
         terms = design.terms
@@ -85,7 +85,7 @@ class MarginalLikelihood:
         other = object.__new__(type(self))  # what else is kept belongs to the old response
         other.design, other.coordinates, other.cross = design, coordinates, cross
         other.variances = self.variances
-        other.one_factor = None if self.one_factor is None else OneFactor(cross)
+        other.one_factor = closed_form(cross)
         other.__dict__["pattern"] = self.pattern
         if "layout" in self.__dict__:
             other.__dict__["layout"] = self.layout.filled(cross)

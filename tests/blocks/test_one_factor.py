@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from bayesmm.blocks.alike import LevelsAlike, closed_form, levels_alike
+from bayesmm.blocks.cross_product import CrossProduct
 from bayesmm.blocks.factorization import Factorization
 from bayesmm.blocks.kernels.one_factor import LANES
 from bayesmm.blocks.one_factor import AtPoint, OneFactor
@@ -159,3 +163,45 @@ def test_digits_are_kept_where_effects_are_as_good_as_free():
     left = built.y - J @ np.linalg.lstsq(J, built.y, rcond=None)[0]
     r2 = one.values(np.array([[[1e7]]]))[0, 2] * coordinates.scale**2
     assert r2 == pytest.approx(left @ left, rel=1e-11)
+
+
+@pytest.fixture(scope="module")
+def unequal():
+    """The cross-product of intercepts of many levels of one to nine rows."""
+    rng = np.random.default_rng(6)
+    g = np.repeat(np.arange(700), rng.integers(1, 10, 700))
+    x, c = rng.normal(size=len(g)), np.array(list("uvw"))[rng.integers(0, 3, len(g))]
+    y = 1 + x + rng.normal(size=700)[g] + rng.normal(size=len(g))
+    built = build_design("y ~ x + c + (1 | g)", pd.DataFrame({"y": y, "x": x, "c": c, "g": g}))
+    return cross_product_of(built, coordinates_of(built))
+
+
+@pytest.mark.parametrize("with_fixed", [True, False])
+def test_classes_of_levels_give_what_levels_give(unequal: CrossProduct, with_fixed: bool):
+    one, alike = OneFactor(unequal), closed_form(unequal)
+    assert isinstance(alike, LevelsAlike)
+    lams = np.array([0.0, 1e-3, 0.4, 1.0, 50.0])[:, None, None]
+    np.testing.assert_allclose(alike.values(lams), one.values(lams), rtol=1e-11, atol=1e-10)
+    degrees = unequal.n - with_fixed * unequal.p
+    for lam in lams:
+        ours, theirs = (each.at(lam, degrees=degrees, with_fixed=with_fixed) for each in (alike, one))
+        for name in ("log_det_M", "log_det_C", "r2", "zeta", "fixed_inverse", "slope", "curvature"):
+            a, b = (np.asarray(getattr(each, name)) for each in (ours, theirs))
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * max(1.0, np.abs(b).max()), err_msg=name)
+
+
+def test_levels_with_weights_or_slopes_or_few_of_them_make_no_classes():
+    assert isinstance(closed_form(cross_of("one intercept")), OneFactor)
+    assert isinstance(closed_form(cross_of("weights and offset")), OneFactor)
+    assert closed_form(cross_of("nested")) is None
+
+
+def test_a_singular_point_among_others_is_told_alone(unequal: CrossProduct):
+    """Of a response that levels explain nothing is left at a large λ."""
+    response = unequal.response.copy()
+    within = OneFactor(unequal)._within[2]
+    response[-1, -1] -= np.tril(within)[-1, -1] * (1 - 1e-16)
+    explained = LevelsAlike(replace(unequal, response=response), levels_alike(unequal))
+    values = explained.values(np.array([[[0.1]], [[1e9]]]))
+    assert np.isfinite(values[0]).all()
+    assert np.isnan(values[1, 1:]).all()
