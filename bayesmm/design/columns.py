@@ -60,6 +60,7 @@ class _Term(NamedTuple):
 
     @property
     def is_offset(self) -> bool:
+        """Whether it is added with coefficient one, and makes no column."""
         return len(self.components) == 1 and self.components[0].kind == "offset"
 
     def sources(self, values: Mapping[Component, Values], n: int) -> tuple[Source, ...]:
