@@ -24,11 +24,9 @@ from bayesmm.checks import check_prob
 from bayesmm.errors import ModelError
 from bayesmm.parallel import one_thread
 from bayesmm.search.held import Held
-from bayesmm.search.walk import Walk
+from bayesmm.search.walk import LOWER, Walk
 from bayesmm.sheet import Sheet, Table
 
-LOWER = 1e-5
-"""Units below the estimate's value that are rounding, and not a better optimum."""
 EXACT, SECANTS = 1e-8, 6
 """What an interval's end may miss of its ζ, and steps of a secant after which a bracket takes over."""
 SHOWN = (0.5, 0.8, 0.95, 0.99)

@@ -17,6 +17,8 @@ MAX_POINTS = 60
 """Points in one direction at which the walk gives up; the steps grow in heavy tails, so few need so many."""
 CHEAP = 1e6
 """Multiplications of one value up to which Hessians are formed and other valleys are looked for."""
+LOWER = 1e-5
+"""Units below the estimate's value that are rounding, and not a better optimum."""
 FLOOR = 0.03
 """The lower bound, in natural scales, of a first search: at zero a gradient couldn't push off again."""
 TOLERANCE, LOOSE = 1e-9, 1e-6
@@ -66,7 +68,8 @@ class Walk:
                 break
             passed.append((value, x))
             zeta += risen
-            if zeta > 0.2 * self._step or value == edge:  # so near the estimate rounding shows in ζ
+            nearby = zeta <= 0.2 * self._step and value != edge  # so near the estimate rounding shows in ζ
+            if not nearby or deviance < self.least - LOWER:
                 points.append((value, deviance))
             step *= float(np.clip(self._step / max(risen, 0.1 * self._step), 0.5, 3.0))
         self._path = sorted([*self._path, *passed[1:]], key=lambda point: point[0])
