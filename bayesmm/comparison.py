@@ -29,7 +29,9 @@ from bayesmm.estimate import Estimate
 from bayesmm.estimate.fit import fit
 from bayesmm.posterior import Posterior
 from bayesmm.posterior.log_prior import log_prior
+from bayesmm.results.intervals import convention, of_draws
 from bayesmm.results.parameters import ScalarParameter, scalar_parameters
+from bayesmm.results.same_model import difference
 from bayesmm.sheet import Sheet, Table
 
 if TYPE_CHECKING:
@@ -149,14 +151,14 @@ def compare(posterior: Posterior, estimate: Estimate | None = None) -> Compariso
     if estimate is None and isinstance(posterior, Posterior) and posterior.model is not None:
         estimate = fit(posterior.model)
     _check_same(posterior, estimate)
-    prob, kind = _interval_convention()
+    prob, _ = convention()
     rows = list(_rows(posterior, estimate))
     records = {}
     for row in rows:
         mean, sd = float(np.mean(row.draws)), float(np.std(row.draws, ddof=1))
         difference = (mean - row.estimate) / sd
         pull = float(np.cov(row.draws.ravel(), row.log_prior.ravel())[0, 1] / sd)
-        lower, upper = _interval(row.draws, prob, kind)
+        lower, upper = map(float, of_draws(row.draws.ravel(), prob))
         records[row.label] = {
             "estimate": row.estimate,
             "se": row.se,
@@ -186,24 +188,10 @@ def _check_same(posterior: object, estimate: object) -> None:
             expected="a Posterior and an Estimate",
             advice="bayesmm.compare(model.sample(), model.fit())",
         )
-    ours, theirs = posterior.model.design, estimate.model.design
-    if str(ours.formula) != str(theirs.formula):
+    other = difference(posterior.model.design, estimate.model.design)
+    if other is not None:
         raise ModelError(
-            f"the posterior is of '{ours.formula}', the estimate of '{theirs.formula}'",
-            expected="two answers for the same model",
-            advice="take both from one Model",
-        )
-    same = ours is theirs or (
-        np.array_equal(ours.y, theirs.y)
-        and np.array_equal(ours.X, theirs.X)
-        and all(
-            np.array_equal(a.Xi, b.Xi) and a.covariance == b.covariance
-            for a, b in zip(ours.terms, theirs.terms, strict=True)
-        )
-    )
-    if not same:
-        raise ModelError(
-            "the posterior and the estimate are of different data or covariance structures",
+            f"the posterior is of '{posterior.model.formula}', the estimate of {other}",
             expected="two answers for the same model",
             advice="take both from one Model",
         )
@@ -295,21 +283,3 @@ def _overall(table: pd.DataFrame, posterior: Posterior) -> str:
     if not posterior.certificate.ok:
         text += f". Mind the sampling: {posterior.certificate.verdict}"
     return text if text.endswith(".") else text + "."
-
-
-def _interval_convention() -> tuple[float, str]:
-    """The probability and the kind of interval that ArviZ is set to."""
-    from arviz_base import rcParams
-
-    return float(rcParams["stats.ci_prob"]), str(rcParams["stats.ci_kind"])
-
-
-def _interval(draws: np.ndarray, prob: float, kind: str) -> tuple[float, float]:
-    """Equal-tailed, or the shortest ("hdi")."""
-    flat = np.sort(draws.ravel())
-    if kind == "hdi":
-        inside = int(np.floor(prob * len(flat)))
-        first = int(np.argmin(flat[inside:] - flat[: len(flat) - inside]))
-        return float(flat[first]), float(flat[first + inside])
-    lower, upper = np.quantile(flat, [(1 - prob) / 2, (1 + prob) / 2])
-    return float(lower), float(upper)

@@ -21,6 +21,9 @@ import numpy as np
 
 from bayesmm.design import Design
 
+R2_KINDS = ("marginal", "conditional", "fitted")
+"""What may count as explained: the fixed part; and the random effects; the fitted values themselves."""
+
 
 @dataclass(frozen=True, eq=False)
 class VarianceParts:

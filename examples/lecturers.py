@@ -25,7 +25,7 @@ def main(output: Path | None) -> None:
     print(f"{len(ratings):,} ratings from 1 to 5; REML in {seconds:.0f} s: {reml.certificate.verdict}\n")
 
     print("1. Whose are the differences?")
-    shares = reml.icc()
+    shares = reml.icc().estimate
     for group, share in shares.sort_values(ascending=False).items():
         effects = f"{len(reml.ranef[group]):,} {WORDS[group]}"
         print(f"   {effects:<16} {share:5.1%} of the variance")

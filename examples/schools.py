@@ -49,13 +49,13 @@ def main(output: Path | None) -> None:
 
     print("4. What is explained?")
     r2 = reml.r2()
-    left = post.icc()["school"].to_numpy().ravel()
-    lower, upper = np.quantile(left, [0.025, 0.975])
+    left = post.icc().table().loc["school"]
     print(
         f"   R² {r2['marginal']:.2f} by the fixed part, {r2['conditional']:.2f} with the schools' own lines;"
     )
     print(
-        f"   of what the fixed part leaves, {left.mean():.0%} is the schools' ({lower:.0%} to {upper:.0%}),"
+        f"   of what the fixed part leaves, {left['estimate']:.0%} is the schools' "
+        f"({left['lower']:.0%} to {left['upper']:.0%}),"
     )
     before = empty.varcorr.query("group == 'school'")["vcov"].iloc[0]
     after = reml.varcorr.query("group == 'school' and term1 == 'Intercept' and term2.isna()")["vcov"].iloc[0]

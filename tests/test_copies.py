@@ -123,7 +123,7 @@ def test_a_copy_predicts_the_same(objects: dict[str, Any], data: pd.DataFrame, a
         estimate.predict(new, new_levels="sample"), objects["estimate"].predict(new, new_levels="sample")
     )
     mu, expected = (
-        draws.predict(new, new_levels="population")["predictions"]["mu"]
+        draws.predict(new, new_levels="population", draws=True)["predictions"]["mu"]
         for draws in (posterior, objects["posterior"])
     )
     assert mu.identical(expected)

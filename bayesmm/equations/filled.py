@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from bayesmm.estimate import Estimate
 from bayesmm.likelihood.variances import sds_and_correlations
 from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior
+from bayesmm.results.same_model import difference
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -71,7 +72,13 @@ def values_of(model: MixedModel, given: object) -> Values:
             expected="a Posterior that knows its model",
             advice="Posterior.load(path, model=model)",
         )
-    _check_same(model.design, given.model.design)
+    other = difference(model.design, given.model.design)
+    if other is not None:
+        raise ModelError(
+            f"the values are of {other}, the model is '{model.formula}'",
+            expected="an Estimate or a Posterior of this very model",
+            advice="take both from one Model: model.equations(model.fit())",
+        )
     return _from_estimate(given) if isinstance(given, Estimate) else _from_posterior(given, model.design)
 
 
@@ -173,36 +180,3 @@ def _from_posterior(posterior: Posterior, design: Design) -> Values:
 
 def _mean(draws: xr.DataArray) -> np.ndarray:
     return draws.mean(("chain", "draw")).to_numpy()
-
-
-def _check_same(ours: Design, theirs: Design) -> None:
-    """Whether two designs are of the same formula, data and covariance structures."""
-    if ours is theirs:
-        return
-    if ours.formula != theirs.formula:
-        got = f"the values are of '{theirs.formula}', the model is '{ours.formula}'"
-    elif not (_equal(ours.y, theirs.y) and _equal(ours.X, theirs.X)):
-        got = "the values are of the same formula on other data"
-    elif not (_equal(ours.weights, theirs.weights) and _equal(ours.offset, theirs.offset)):
-        got = "the values are of a model with other weights or another offset"
-    elif not all(
-        a.covariance == b.covariance
-        and _equal(a.Xi, b.Xi)
-        and _equal(a.factor.codes, b.factor.codes)
-        and a.levels.equals(b.levels)
-        for a, b in zip(ours.terms, theirs.terms, strict=True)
-    ):
-        got = "the values are of a model with other groups or another covariance structure"
-    else:
-        return
-    raise ModelError(
-        got,
-        expected="an Estimate or a Posterior of this very model",
-        advice="take both from one Model: model.equations(model.fit())",
-    )
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if a is None or b is None:
-        return a is b
-    return np.array_equal(a, b)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +11,25 @@ import numpy as np
 import pandas as pd
 
 from bayesmm.checks import check_prob
+from bayesmm.design import Design
 from bayesmm.design.entrance import frame_of_kind, kind_of
+from bayesmm.errors import ModelError
 from bayesmm.estimate.certificate import Certificate
-from bayesmm.estimate.components import variance_components
-from bayesmm.estimate.predictions import check_options, prediction_table
+from bayesmm.estimate.from_optimum import FromOptimum
+from bayesmm.estimate.predictions import check_options, prediction_table, simulated
 from bayesmm.estimate.profile import profile
 from bayesmm.estimate.storage import estimate_tree, restored
 from bayesmm.estimate.summary import estimate_sheet
-from bayesmm.estimate.uncertainty import sdcor_standard_errors
 from bayesmm.likelihood import Profiled, Solution
 from bayesmm.model import MixedModel
 from bayesmm.predict import rows_to_predict
 from bayesmm.search import Optimum, Profile
 from bayesmm.sheet import Sheet
 from bayesmm.storage import save_tree
-from bayesmm.variance import VarianceParts, variance_parts
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimate(FromOptimum):
     """The maximum-likelihood or REML estimate of a Gaussian mixed model.
 
     Attributes
@@ -58,14 +57,14 @@ class Estimate:
         return self._objective.method
 
     @property
-    def nobs(self) -> int:
-        """The number of observations used."""
-        return self.model.design.n
+    def design(self) -> Design:
+        """y, X, Z and their names."""
+        return self.model.design
 
     @property
     def npar(self) -> int:
         """The number of parameters: coefficients, covariance parameters and σ."""
-        return self.model.design.p + len(self.theta) + 1
+        return self.design.p + len(self.theta) + 1
 
     @property
     def criterion(self) -> float:
@@ -96,97 +95,21 @@ class Estimate:
         return self._solution.theta
 
     @property
-    def sigma(self) -> float:
-        """The residual standard deviation, in units of the response."""
-        return self._solution.sigma
-
-    @property
     def singular(self) -> bool:
         """Whether the optimum lies on the boundary: some combination of effects has zero variance."""
         return self.certificate.singular
 
-    @cached_property
-    def beta(self) -> pd.Series:
-        """(p,) the coefficients, β̂ = (X'V⁻¹X)⁻¹X'V⁻¹y."""
-        return pd.Series(self._solution.beta, index=list(self.model.design.names), name="beta")
-
-    @cached_property
-    def vcov(self) -> pd.DataFrame:
-        """(p, p) covariance matrix of β̂, σ̂²(X'V⁻¹X)⁻¹ at the estimated variances."""
-        names = list(self.model.design.names)
-        return pd.DataFrame(self._solution.vcov, index=names, columns=names)
-
-    @cached_property
-    def se(self) -> pd.Series:
-        """(p,) standard errors of β̂; they take the variances as known."""
-        return pd.Series(np.sqrt(np.diag(self._solution.vcov)), index=self.beta.index, name="se")
-
-    @cached_property
-    def covariances(self) -> tuple[pd.DataFrame, ...]:
-        """(k, k) for each term of the design: Cov(b_j) = σ²λλ'."""
-        return tuple(
-            pd.DataFrame(self.sigma**2 * lam @ lam.T, index=list(term.columns), columns=list(term.columns))
-            for term, lam in zip(self.model.design.terms, self._solution.factors, strict=True)
-        )
-
-    @cached_property
-    def varcorr(self) -> pd.DataFrame:
-        """Variances and covariances, one a row, the residual last.
-
-        Columns ``group, term1, term2, vcov, sdcor``: for a variance ``term2`` is missing and ``sdcor`` is the
-        standard deviation; for a covariance ``sdcor`` is the correlation (missing where a variance is zero).
-        A structure that has few correlations for many pairs of columns has a row for each of its own,
-        ``term1`` its name and ``term2`` what it is (``"lag 2"``); ``covariances`` has the whole matrices.
-        """
-        reported = self._objective.likelihood.variances.reported(self._optimum.phi)
-        return variance_components(self.model.design.terms, self.covariances, reported, self.sigma)
-
-    @cached_property
-    def sdcor_se(self) -> pd.Series:
-        """Standard errors of ``varcorr["sdcor"]``, row by row; missing for what lies on the boundary.
-
-        They come from the curvature of the criterion and the delta method, and are rough where there are
-        few levels: the sampling distribution of a standard deviation is skewed.
-        """
-        errors = sdcor_standard_errors(self._objective, self._optimum)
-        return pd.Series(errors, index=self.varcorr.index, name="se")
-
-    @cached_property
-    def ranef(self) -> dict[str, pd.DataFrame]:
-        """Group → (ℓ, k): the conditional modes of the random effects, b̂ = E[b | y, θ̂, β̂]."""
-        return self._by_group(self._solution.effects)
-
-    @cached_property
-    def ranef_sd(self) -> dict[str, pd.DataFrame]:
-        """Group → (ℓ, k): conditional standard deviations, of b given y with β, θ and σ at their estimates.
-
-        They are lme4's ``condVar``; the uncertainty of β̂ and of the variances is not in them.
-        """
-        covariances = self._objective.likelihood.conditional_covariances(self._optimum.phi, sigma=self.sigma)
-        return self._by_group(tuple(np.sqrt(np.einsum("lii->li", C)) for C in covariances))
-
-    @cached_property
-    def coef(self) -> dict[str, pd.DataFrame]:
-        """Group → (ℓ, c): each level's own coefficients, β̂ plus its random effects by name."""
-        found = {}
-        for group, effects in self.ranef.items():
-            names = [*self.beta.index, *(name for name in effects.columns if name not in self.beta.index)]
-            table = pd.DataFrame(
-                {name: np.full(len(effects), self.beta.get(name, 0.0)) for name in names}, index=effects.index
+    def fit_statistics(self, *, looic: bool) -> dict[str, float]:
+        """The criterion and what is made of it."""
+        if looic:
+            raise ModelError(
+                "looic is True for an estimate",
+                expected="a posterior, whose draws are weighted to leave rows out",
+                advice="model.sample().glance(looic=True)",
             )
-            found[group] = table.add(effects, fill_value=0.0)[names]
-        return found
-
-    @cached_property
-    def fitted(self) -> pd.Series:
-        """(n,) Xβ̂ + Zb̂ + offset, in units of the response."""
-        design = self.model.design
-        values = design.X @ self._solution.beta
-        for term, effects in zip(design.terms, self._solution.effects, strict=True):
-            values = values + np.einsum("ij,ij->i", term.Xi, effects[term.factor.codes])
-        if design.offset is not None:
-            values = values + design.offset
-        return pd.Series(values, index=design.index, name="fitted")
+        criterion = {"REMLcrit" if self.reml else "deviance": self.criterion}
+        degrees = {"df_residual": self.nobs - self.npar}
+        return {"logLik": self.loglik, "AIC": self.aic, "BIC": self.bic} | criterion | degrees
 
     def predict(
         self,
@@ -253,7 +176,7 @@ class Estimate:
         """
         check_options(kind, prob)
         rows = rows_to_predict(
-            self.model.design,
+            self.design,
             newdata,
             new_levels=new_levels,
             include_random=include_random,
@@ -270,15 +193,8 @@ class Estimate:
             new_levels=new_levels,
             prob=prob,
         )
-        library = self.model.design.given.kind if newdata is None else kind_of(newdata)
+        library = self.design.given.kind if newdata is None else kind_of(newdata)
         return frame_of_kind(table, library)
-
-    @cached_property
-    def residuals(self) -> pd.Series:
-        """(n,) the response less the fitted values."""
-        return pd.Series(
-            self.model.design.y - self.fitted.to_numpy(), index=self.fitted.index, name="residual"
-        )
 
     def profile(self, parameter: str, *, prob: float = 0.999) -> Profile:
         """The criterion along a variance parameter, all others at their best: intervals and signed root.
@@ -306,46 +222,22 @@ class Estimate:
         optimum = self._optimum
         return profile(self._objective, optimum.phi, self.sigma, parameter, prob=prob)
 
-    def r2(self) -> pd.Series:
-        """The marginal and the conditional R², by the fixed part alone and with the random effects.
-
-        (Var(Xβ̂) [+ mean z'Ĝz])/(Var(Xβ̂) + mean z'Ĝz + mean σ̂²/w), means over the rows of the data (Nakagawa &
-        Schielzeth 2013; Johnson 2014). An offset counts neither as explained nor as unexplained.
-
-        Examples
-        --------
-        >>> import bayesmm as bmm
-        >>> model = bmm.Model("Reaction ~ Days + (Days | Subject)", bmm.load_data("sleepstudy"))
-        >>> model.fit().r2().round(3).to_dict()
-        {'marginal': 0.279, 'conditional': 0.799}
-        """
-        parts = self._variance_parts
-        values = {"marginal": parts.marginal_r2[0], "conditional": parts.conditional_r2[0]}
-        return pd.Series(values, name="r2")
-
-    def icc(self) -> pd.Series:
-        """Each grouping factor's share of what the fixed part leaves: its mean z'Ĝz/(mean z'Ĝz + mean σ̂²/w).
-
-        The variance partition coefficient; with random intercepts alone, the intra-class correlation. With
-        random slopes it is an average over the rows (Johnson 2014).
+    def simulate(self, draws: int = 1, random_seed: Any = None, *, effects: str = "new") -> pd.DataFrame:
+        """Responses at the estimated parameters, one column for each draw; see :meth:`Fitted.simulate`.
 
         Examples
         --------
         >>> import bayesmm as bmm
         >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
-        >>> model.fit().icc().round(3).to_dict()
-        {'Batch': 0.418}
+        >>> other = model.fit().simulate(2, random_seed=1)
+        >>> other.shape, model.with_response(other[0]).fit().certificate.ok
+        ((30, 2), True)
         """
-        return pd.Series({group: share[0] for group, share in self._variance_parts.icc.items()}, name="icc")
+        return simulated(self.design, self._solution, draws, random_seed, effects)
 
-    @cached_property
-    def _variance_parts(self) -> VarianceParts:
-        return variance_parts(
-            self.model.design,
-            self._solution.beta[None],
-            [covariance.to_numpy()[None] for covariance in self.covariances],
-            np.array([self.sigma]),
-        )
+    def sheet(self, prob: float | None = None) -> Sheet:
+        """The fit as a page, as :meth:`summary` gives it."""
+        return self.summary() if prob is None else self.summary(prob)
 
     def summary(self, prob: float = 0.95) -> Sheet:
         """The fit as a page: header, variances, coefficients, certificate; as text and as HTML.
@@ -362,7 +254,7 @@ class Estimate:
         """
         check_prob(prob)
         return estimate_sheet(
-            self.model.design,
+            self.design,
             self.certificate,
             method=self.method,
             criterion=self.criterion,
@@ -423,17 +315,3 @@ class Estimate:
         (49.51, True)
         """
         return cls(model, *restored(path, model))
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
-
-    def _by_group(self, values: tuple[np.ndarray, ...]) -> dict[str, pd.DataFrame]:
-        """Per-term arrays (ℓ, k) as one frame for each grouping factor."""
-        frames: dict[str, list[pd.DataFrame]] = {}
-        for term, array in zip(self.model.design.terms, values, strict=True):
-            frame = pd.DataFrame(array, index=term.levels, columns=list(term.columns))
-            frames.setdefault(term.group, []).append(frame)
-        return {group: pd.concat(parts, axis=1) for group, parts in frames.items()}

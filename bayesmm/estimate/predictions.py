@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from bayesmm.checks import check_choice, check_prob
-from bayesmm.design import Rows
+from bayesmm.checks import check_choice, check_count, check_prob
+from bayesmm.design import Design, Rows
 from bayesmm.likelihood import MarginalLikelihood, Solution
-from bayesmm.predict import KINDS, linear_predictor, pad_effects, prediction_variance
+from bayesmm.predict import (
+    KINDS,
+    check_size,
+    draw_effects,
+    linear_predictor,
+    pad_effects,
+    prediction_variance,
+)
 
 NOT_INCLUDED = "not the uncertainty of the variance parameters, which count as known"
 """What none of the standard errors has."""
@@ -74,3 +83,22 @@ def _included(rows: Rows, kind: str, new_levels: str) -> str:
     if kind == "response":
         included.append("the residual variance")
     return f"{', '.join(included)}; {NOT_INCLUDED}"
+
+
+def simulated(design: Design, solution: Solution, draws: int, random_seed: Any, effects: str) -> pd.DataFrame:
+    """(n, draws) responses at the estimates; see :meth:`Fitted.simulate`."""
+    check_choice("effects", effects, ("new", "fitted"))
+    draws = check_count("draws", draws, advice="draws=1000")
+    check_size(draws, design.n, thin=False)
+    rng = np.random.default_rng(random_seed)
+    rows = design.rows
+    b: list[np.ndarray] = []
+    for modes, lam in zip(solution.effects, solution.factors, strict=True):
+        if effects == "new":
+            noise = rng.standard_normal((draws, *modes.shape))
+            b.append(draw_effects(np.tile(solution.sigma * lam, (draws, 1, 1)), noise))
+        else:
+            b.append(np.tile(modes, (draws, 1, 1)))
+    eta = linear_predictor(rows, np.tile(solution.beta, (draws, 1)), b)
+    responses = design.family.draw(rng, eta, np.full((draws, 1), solution.sigma), weights=rows.weights)
+    return pd.DataFrame(responses.T, index=design.index)

@@ -10,7 +10,7 @@ from bayesmm.design import Design
 from bayesmm.design.identification import unidentified
 from bayesmm.design.random_term import RandomTerm
 from bayesmm.estimate.certificate import Certificate
-from bayesmm.estimate.components import CORRELATION
+from bayesmm.results.varcorr import CORRELATION
 from bayesmm.sheet import Sheet, Table
 
 SHOWN = 8

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from bayesmm.design import Design, RandomTerm
-from bayesmm.design.naming import name_parameters
 from bayesmm.errors import ModelError, near_matches
 from bayesmm.posterior import Posterior
+from bayesmm.results.same_model import difference, difference_in_file
 
 
 def check_posterior(posterior: Any, design: Design) -> None:
@@ -21,16 +19,16 @@ def check_posterior(posterior: Any, design: Design) -> None:
             expected="a Posterior of the same model, or None",
             advice="posterior=model.sample()",
         )
-    names, data = name_parameters(design), posterior.data
-    if data.attrs["formula"] != design.formula.text:
-        got = f"the posterior is of '{data.attrs['formula']}', the estimate of '{design.formula.text}'"
-    elif not np.array_equal(data["observed_data"][names.response].to_numpy(), design.y):
-        got = "the posterior is of other data than the estimate"
-    elif set(data["posterior"].data_vars) | set(names.effects) != set(names.dims):
-        got = "the posterior and the estimate have different parameters"
+    if posterior.model is None:
+        other = difference_in_file(design, posterior.data)
     else:
-        return
-    raise ModelError(got, expected="two answers for the same model", advice="take both from one Model")
+        other = difference(design, posterior.model.design)
+    if other is not None:
+        raise ModelError(
+            f"the posterior is of {other}, the estimate of '{design.formula}'",
+            expected="two answers for the same model",
+            advice="take both from one Model",
+        )
 
 
 def chosen_group(design: Design, group: str | None, *, columns: int = 1) -> str:

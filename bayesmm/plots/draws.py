@@ -10,6 +10,7 @@ from bayesmm.design.naming import name_parameters
 from bayesmm.errors import ModelError
 from bayesmm.posterior import Posterior
 from bayesmm.results import ScalarParameter, scalar_parameters
+from bayesmm.results.intervals import convention, of_draws
 
 SMOOTH = 1.25
 """The bandwidth of densities, in Scott's."""
@@ -18,22 +19,8 @@ SMOOTH = 1.25
 def interval_prob(prob: float | None) -> float:
     """The probability asked for, or the one that ArviZ is set to."""
     if prob is None:
-        from arviz_base import rcParams
-
-        return float(rcParams["stats.ci_prob"])
-    check_prob(prob)
-    return float(prob)
-
-
-def intervals(draws: np.ndarray, prob: float) -> np.ndarray:
-    """(S, …) draws → (2, …) ends, equal-tailed or the shortest, as ArviZ is set."""
-    from arviz_base import rcParams
-
-    if rcParams["stats.ci_kind"] == "hdi":
-        from arviz_stats.base import array_stats
-
-        return np.moveaxis(array_stats.hdi(draws, prob, axis=0), -1, 0)
-    return np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+        return convention()[0]
+    return check_prob(prob)
 
 
 def density(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +55,7 @@ def effect_summary(
         values = posterior.data["posterior"][name].to_numpy()
         draws = (values if at is None else values[:, :, at]).reshape(-1, values.shape[-1])
         prob = interval_prob(prob)
-        return draws.mean(axis=0), *intervals(draws, prob), prob
+        return draws.mean(axis=0), *of_draws(draws, prob), prob
     summary = posterior.data["effect_summary"]
     kept = float(summary.attrs["ci_prob"])
     if prob is not None and not np.isclose(prob, kept):

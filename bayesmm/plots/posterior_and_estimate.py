@@ -15,10 +15,11 @@ from bayesmm.errors import ModelError, near_matches
 from bayesmm.estimate import Estimate
 from bayesmm.plots import style
 from bayesmm.plots.canvas import grid_width, legend, panels
-from bayesmm.plots.draws import density, interval_prob, intervals, scalar_draws
+from bayesmm.plots.draws import density, interval_prob, scalar_draws
 from bayesmm.plots.results import results_of
 from bayesmm.posterior import Posterior
 from bayesmm.results import ScalarParameter, scalar_parameters
+from bayesmm.results.intervals import of_draws
 
 
 def plot_posterior_and_estimate(
@@ -127,7 +128,7 @@ def _draw(ax: Axes, draws: np.ndarray, value: float, se: float, prob: float, kin
     ax.fill_between(grid, height, color=style.POSTERIOR, alpha=0.25, linewidth=0)
     ax.plot(grid, height, color=style.POSTERIOR, linewidth=1.2)
     percent = f"{100 * prob:g}%"
-    lower, upper = intervals(draws, prob)
+    lower, upper = of_draws(draws, prob)
     ax.plot([lower, upper], [-0.1, -0.1], color=style.POSTERIOR, linewidth=2.5, solid_capstyle="butt")
     ax.plot(
         draws.mean(),

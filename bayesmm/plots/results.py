@@ -12,11 +12,9 @@ from bayesmm.design import Design
 from bayesmm.errors import ModelError
 from bayesmm.estimate import Estimate, fit
 from bayesmm.model import MixedModel
-from bayesmm.plots.checks import check_posterior, columns_of
-from bayesmm.plots.draws import effect_summary, scalar_draws
+from bayesmm.plots.checks import check_posterior
 from bayesmm.posterior import Posterior
 from bayesmm.posterior.posterior import model_of
-from bayesmm.results import scalar_parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,20 +107,5 @@ class Centre:
 
 def centre_of(result: Estimate | Posterior) -> Centre:
     """An estimate's β̂ and conditional modes, or the posterior means of β and b."""
-    if isinstance(result, Estimate):
-        design = result.model.design
-        effects = tuple(result.ranef[term.group][list(term.columns)].to_numpy() for term in design.terms)
-        return Centre(design, result.method, result.beta.to_numpy(), effects, result.sigma)
-    design = model_of(result).design
-    beta = np.empty(design.p)
-    for parameter in scalar_parameters(design):
-        if parameter.kind == "fixed":
-            beta[parameter.row] = scalar_draws(result, parameter).mean()
-    means = {
-        (term.label, i): effect_summary(result, design, group, term.columns[i], None)[0]
-        for group in design.factors
-        for term, i in columns_of(design, group)
-    }
-    effects = tuple(np.column_stack([means[term.label, i] for i in range(term.k)]) for term in design.terms)
-    sigma = float(result.data["posterior"]["sigma"].mean())
-    return Centre(design, "posterior mean", beta, effects, sigma)
+    what = result.method if isinstance(result, Estimate) else "posterior mean"
+    return Centre(result.design, what, result.beta.to_numpy(), result.effects_by_term, result.sigma)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from bayesmm.checks import check_choice
-from bayesmm.design.naming import name_parameters, posterior_name
-from bayesmm.errors import ModelError, near_matches
+from bayesmm.checks import check_prob
+from bayesmm.design import Design
+from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
-from bayesmm.posterior import leave_out, log_likelihood, predictions, prior_draws, variance_shares
+from bayesmm.posterior import leave_out, log_likelihood, predictions, prior_draws
 from bayesmm.posterior.certificate import Certificate, certify
-from bayesmm.posterior.rounding import rounded
-from bayesmm.posterior.sheet import posterior_sheet, summed_up
+from bayesmm.posterior.from_draws import FromDraws
+from bayesmm.posterior.sheet import posterior_sheet
+from bayesmm.posterior.summary import effect_variables, summary_table
+from bayesmm.results.same_model import difference_in_file
 from bayesmm.sheet import Sheet
 from bayesmm.storage import load_tree, save_tree
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Posterior:
+class Posterior(FromDraws):
     """Draws from the posterior of a mixed model.
 
     Attributes
@@ -65,6 +65,11 @@ class Posterior:
         value = self.data.attrs.get("log_evidence")
         return None if value is None else float(value)
 
+    @property
+    def design(self) -> Design:
+        """y, X, Z and their names, of the posterior's model."""
+        return model_of(self).design
+
     @cached_property
     def certificate(self) -> Certificate:
         """Whether the draws can be used, with the numbers behind the verdict."""
@@ -73,11 +78,7 @@ class Posterior:
     @property
     def effects(self) -> tuple[str, ...]:
         """The variables that are random effects."""
-        return tuple(
-            str(name)
-            for name, array in self.data["posterior"].data_vars.items()
-            if any(str(dim).endswith("__factor_dim") for dim in array.dims)
-        )
+        return effect_variables(self.data)
 
     def summary(
         self, var_names: str | list[str] | None = None, *, effects: bool = False, **options: Any
@@ -101,77 +102,60 @@ class Posterior:
         ModelError
             If a variable is not in the posterior.
         """
-        from arviz_stats import summary  # arviz itself would bring matplotlib along
-
-        given = {"round_to": "none"} | options
-        table = summary(self.data, var_names=self._chosen(var_names, effects, options), **given)
-        if var_names is None and effects and "effect_summary" in self.data.children:
-            table = pd.concat([table, summed_up(self.data["effect_summary"].dataset, table)])
-        return table if "round_to" in options else rounded(table)
-
-    def _chosen(
-        self, var_names: str | list[str] | None, effects: bool, options: dict[str, Any]
-    ) -> list[str] | str:
-        known = [str(name) for name in self.data["posterior"].data_vars]
-        if var_names is None:
-            return [name for name in known if effects or name not in self.effects]
-        given = [var_names] if isinstance(var_names, str) else list(var_names)
-        if options.get("filter_vars") is not None:
-            _check_filter(given, options["filter_vars"], known)
-            return given
-        wanted = [posterior_name(name) for name in given]
-        for name in wanted:
-            if name.removeprefix("~") not in known:
-                raise ModelError(
-                    f"the posterior has no variable '{name}'",
-                    expected=f"one of {', '.join(map(repr, known))}",
-                    advice=near_matches(name, known),
-                )
-        return wanted
+        return summary_table(self.data, var_names, effects=effects, options=options)
 
     def predict(
         self,
         newdata: Any = None,
         *,
-        kind: str = "mean",
         new_levels: str = "error",
-        random_seed: Any = None,
+        kind: str = "mean",
+        prob: float = 0.95,
         include_random: bool | str | Collection[str] = True,
         weights: Any = None,
         offset: Any = None,
+        random_seed: Any = None,
         thin: int = 1,
-    ) -> xr.DataTree:
-        """The draws with predictions added, for new rows or for those that were fitted; a new DataTree.
+        draws: bool = False,
+    ) -> Any:
+        """Predictions with their uncertainty, one row for each row of the data; or their draws.
 
         Parameters
         ----------
         newdata
             A frame or mapping with the columns that the right-hand side uses; None for the rows that were
             fitted.
-        kind
-            ``"mean"``: ``mu`` = Xβ + Zb + offset. ``"response"``: responses to be observed, mu + (σ/√w) z,
-            under the response's name.
         new_levels
             What becomes of levels of a grouping factor that were not seen. ``"error"``: an error that names
             them. ``"population"``: b = 0. ``"sample"``: b ~ N(0, G), one draw for each draw of G and each new
             level, shared by the level's rows and independent between levels.
-        random_seed
-            A whole number, a numpy Generator, or None; it is kept with the predictions.
+        kind
+            ``"mean"``: ``mu`` = Xβ + Zb + offset. ``"response"``: responses to be observed, mu + (σ/√w) z,
+            under the response's name.
+        prob
+            The probability of the intervals.
         include_random
             False for predictions without random effects (newdata then need no grouping factors), or the
             names of the grouping factors whose effects count.
         weights, offset
             Of the new rows, if the model was given such arguments: a column of newdata, m numbers or one.
             What the model has from a column by its name is taken from the same column of newdata.
+        random_seed
+            A whole number, a numpy Generator, or None; it is kept with the predictions.
         thin
-            Every how many-th draw is kept, in all groups of the posterior.
+            Every how many-th draw is taken, of all groups of the posterior.
+        draws
+            Whether the draws are wanted, and not the table.
 
         Returns
         -------
-        DataTree
-            With new data in the groups ``predictions`` and ``predictions_constant_data``. For the model's own
-            rows ``mu`` stands in ``posterior`` and responses in ``posterior_predictive``. The dimensions are
-            chain, draw and ``__obs__``.
+        DataFrame, DataTree
+            Columns ``mean``, ``se``, ``lower``, ``upper``, as of an estimate: means and sds of the draws, and
+            the interval that ArviZ is set to; newdata's index and kind of frame.
+            With ``draws`` a new DataTree, the posterior's with more in it. With new data these are the groups
+            ``predictions`` and ``predictions_constant_data``. For the model's own rows ``mu`` stands in
+            ``posterior`` and responses in ``posterior_predictive``. The dimensions are chain, draw and
+            ``__obs__``.
 
         Raises
         ------
@@ -185,7 +169,10 @@ class Posterior:
         >>> import bayesmm as bmm
         >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
         >>> posterior = model.sample(draws=500, random_seed=1, progressbar=False)
-        >>> tree = posterior.predict({"Batch": ["A", "new"]}, new_levels="sample", random_seed=1)
+        >>> new = {"Batch": ["A", "new"]}
+        >>> posterior.predict(new, new_levels="sample", random_seed=1).columns.tolist()
+        ['mean', 'se', 'lower', 'upper']
+        >>> tree = posterior.predict(new, new_levels="sample", random_seed=1, draws=True)
         >>> dict(tree["predictions"]["mu"].sizes)
         {'chain': 4, 'draw': 500, '__obs__': 2}
         """
@@ -200,7 +187,13 @@ class Posterior:
             weights=weights,
             offset=offset,
             thin=thin,
+            prob=prob,
+            draws=bool(draws),
         )
+
+    def simulate(self, draws: int = 1, random_seed: Any = None, *, effects: str = "new") -> pd.DataFrame:
+        """Replicated responses, one column for each of some draws; see :meth:`Fitted.simulate`."""
+        return predictions.simulated(model_of(self), self.data, draws, random_seed, effects)
 
     def posterior_predictive(self, random_seed: Any = None, *, effects: str = "fitted") -> Posterior:
         """A posterior that has replicated responses of its own rows too, in ``posterior_predictive``.
@@ -332,56 +325,16 @@ class Posterior:
             progressbar=bool(progressbar),
         )
 
-    def r2(self, kind: str = "conditional") -> xr.DataArray:
-        """The share of the response's variance that is explained, for each draw: (chain, draw).
-
-        Parameters
-        ----------
-        kind
-            ``"marginal"``: by the fixed part, Var(Xβ)/(Var(Xβ) + mean z'Gz + mean σ²/w).
-            ``"conditional"``: by the fixed part and the random effects, (Var(Xβ) + mean z'Gz)/(the same);
-            both are of groups like these (Nakagawa & Schielzeth 2013; Johnson 2014).
-            ``"fitted"``: by the fitted values of these very groups, Var(Xβ + Zb)/(that + mean σ²/w), each
-            with the draw's own b (Gelman, Goodrich, Gabry & Vehtari 2019).
-
-        Raises
-        ------
-        ModelError
-            If there is no such kind, the random effects weren't kept (``"fitted"``), or there is no model.
-
-        Examples
-        --------
-        >>> import bayesmm as bmm
-        >>> model = bmm.Model("Reaction ~ Days + (Days | Subject)", bmm.load_data("sleepstudy"))
-        >>> posterior = model.sample(draws=1000, random_seed=1, progressbar=False)
-        >>> round(float(posterior.r2("marginal").mean()), 1)
-        0.3
-        """
-        return variance_shares.r2(model_of(self), self.data, kind)
-
-    def icc(self) -> xr.Dataset:
-        """Each grouping factor's share of what the fixed part leaves, for each draw.
-
-        The variance partition coefficient: a factor's mean z'Gz over the rows, divided by that of all factors
-        plus the mean of σ²/w. With random intercepts alone it is the intra-class correlation, the correlation
-        of two rows of one level (of nested levels, the coefficients of all factors that the rows share add
-        up). With random slopes the correlation depends on the predictors, and this is their average (Johnson
-        2014).
-
-        Raises
-        ------
-        ModelError
-            If there is no model.
-
-        Examples
-        --------
-        >>> import bayesmm as bmm
-        >>> model = bmm.Model("Yield ~ 1 + (1 | Batch)", bmm.load_data("Dyestuff"))
-        >>> posterior = model.sample(draws=1000, random_seed=1, progressbar=False)
-        >>> round(float(posterior.icc()["Batch"].median()), 1)
-        0.4
-        """
-        return variance_shares.icc(model_of(self), self.data)
+    def fit_statistics(self, *, looic: bool) -> dict[str, float]:
+        """Evidence, number of draws and, if asked for, what leaving rows out says."""
+        sizes = self.data["posterior"].sizes
+        found = {"pss": sizes["chain"] * sizes["draw"]}
+        if self.log_evidence is not None:
+            found["log_evidence"] = self.log_evidence
+        if looic:
+            loo = self.loo(progressbar=False)
+            found |= {"looic": -2 * float(loo.elpd), "elpd_loo": float(loo.elpd), "p_loo": float(loo.p)}
+        return found
 
     def save(self, path: str | Path) -> Path:
         """Write the draws with all attributes to a netCDF file, replacing what was there; give its path.
@@ -413,66 +366,24 @@ class Posterior:
         """
         data = load_tree(path, "posterior")
         if model is not None:
-            _check_same(data, model)
+            _check_of_model(data, model)
         return cls(data, model)
 
-    def sheet(self) -> Sheet:
-        """The posterior as a page: how it was made, what readers trip over, the summary, the verdict."""
-        return posterior_sheet(self.data, self.summary(round_to="none"), self.certificate)
+    def sheet(self, prob: float | None = None) -> Sheet:
+        """The posterior as a page: how it was made, what readers trip over, the summary, the verdict.
 
-    def __repr__(self) -> str:
-        return str(self.sheet())
+        Parameters
+        ----------
+        prob
+            The probability of the intervals; None for the one that ArviZ is set to.
 
-    def _repr_html_(self) -> str:
-        return self.sheet()._repr_html_()
-
-
-def _check_same(data: xr.DataTree, model: MixedModel) -> None:
-    """Whether a file's formula, response and variables are the model's."""
-    design = model.design
-    names = name_parameters(design)
-    if data.attrs["formula"] != design.formula.text:
-        got = f"the file has the posterior of '{data.attrs['formula']}', the model is '{design.formula.text}'"
-    elif not np.array_equal(data["observed_data"][names.response].to_numpy(), design.y):
-        got = "the file has the posterior of other data than the model's"
-    elif set(data["posterior"].data_vars) | set(names.effects) != set(names.dims):
-        got = "the file and the model have different parameters, as from another covariance structure"
-    else:
-        return
-    raise ModelError(
-        got, expected="the model that was sampled", advice="Posterior.load(path) without a model"
-    )
-
-
-def _check_filter(patterns: list[str], how: object, known: list[str]) -> None:
-    """Whether patterns, as ``filter_vars`` reads them, leave any variable.
-
-    Raises
-    ------
-    ModelError
-        If not, or if they can't be read.
-    """
-    check_choice("filter_vars", how, ("like", "regex"))
-    wanted = [pattern for pattern in patterns if not pattern.startswith("~")]
-    try:
-        found = [
-            name
-            for name in known
-            if any(pattern in name if how == "like" else re.search(pattern, name) for pattern in wanted)
-        ]
-    except re.error as error:
-        raise ModelError(
-            f"var_names has {', '.join(map(repr, wanted))}, and not all are regular expressions: {error}",
-            expected="regular expressions",
-            advice="filter_vars='like' for parts of names as they are written",
-        ) from None
-    if wanted and not found:
-        raise ModelError(
-            f"no variable of the posterior has {' or '.join(map(repr, wanted))} in its name",
-            expected=f"{'a part' if how == 'like' else 'a regular expression that fits a part'} of one of "
-            f"{', '.join(map(repr, known))}",
-            advice=near_matches(wanted[0], known),
-        )
+        Raises
+        ------
+        ModelError
+            If ``prob`` is no probability.
+        """
+        options = {} if prob is None else {"ci_prob": check_prob(prob)}
+        return posterior_sheet(self.data, self.summary(round_to="none", **options), self.certificate)
 
 
 def model_of(posterior: Posterior) -> MixedModel:
@@ -490,3 +401,20 @@ def model_of(posterior: Posterior) -> MixedModel:
             advice="Posterior.load(path, model)",
         )
     return posterior.model
+
+
+def _check_of_model(data: xr.DataTree, model: MixedModel) -> None:
+    """Whether a file has the posterior of a model.
+
+    Raises
+    ------
+    ModelError
+        If not.
+    """
+    other = difference_in_file(model.design, data)
+    if other is not None:
+        raise ModelError(
+            f"the file has the posterior of {other}, the model is '{model.formula}'",
+            expected="the model that was sampled",
+            advice="Posterior.load(path) without a model",
+        )

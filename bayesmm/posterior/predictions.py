@@ -6,12 +6,14 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from bayesmm.checks import check_choice, check_count
+from bayesmm.checks import check_choice, check_count, check_prob
 from bayesmm.design import Design, Rows
-from bayesmm.design.entrance import as_frame
+from bayesmm.design.entrance import as_frame, frame_of_kind, kind_of
 from bayesmm.design.frame import plain_frame
 from bayesmm.design.naming import MEAN, OBS, SAMPLE_DIMS, name_parameters, posterior_name
+from bayesmm.errors import ModelError
 from bayesmm.families import Family
 from bayesmm.model import MixedModel
 from bayesmm.posterior.data_tree import with_groups
@@ -27,6 +29,7 @@ from bayesmm.predict import (
     rows_of_design,
     rows_to_predict,
 )
+from bayesmm.results.intervals import of_draws
 from bayesmm.sampling.seed import seed_of, streams
 
 if TYPE_CHECKING:
@@ -48,9 +51,12 @@ def predict(
     weights: Any,
     offset: Any,
     thin: int,
-) -> xr.DataTree:
-    """A copy of the posterior's data with predictions; see :meth:`Posterior.predict`."""
+    prob: float,
+    draws: bool,
+) -> Any:
+    """A table of predictions, or a copy of the posterior's data with them; see :meth:`Posterior.predict`."""
     check_choice("kind", kind, KINDS)
+    prob = check_prob(prob)
     data = _thinned(data, thin)
     rows = rows_to_predict(
         model.design,
@@ -64,6 +70,9 @@ def predict(
     seed = seed_of(random_seed)
     drawn = _predicted(model, data, rows, kind=kind, new_levels=new_levels, seed=seed)
     drawn.attrs = {"kind": kind, "new_levels": new_levels, "seed": seed, "thin": int(thin)}
+    if not draws:
+        table = _table(drawn, rows, prob)
+        return frame_of_kind(table, model.design.given.kind if newdata is None else kind_of(newdata))
     if newdata is not None:
         constants = _constants(model.design, newdata, rows)
         return with_groups(data, {"predictions": drawn, "predictions_constant_data": constants})
@@ -149,6 +158,51 @@ def _predicted(
     name = MEAN if kind == "mean" else names.response
     coords = {dim: posterior.coords[dim].to_numpy() for dim in SAMPLE_DIMS} | {OBS: np.arange(len(rows))}
     return xr.Dataset({name: ((*SAMPLE_DIMS, OBS), values.reshape(chains, draws, len(rows)))}, coords=coords)
+
+
+def _table(drawn: xr.Dataset, rows: Rows, prob: float) -> pd.DataFrame:
+    """(m, 4) mean, sd and interval of the draws of each row, as an estimate's predictions have them."""
+    values = next(iter(drawn.data_vars.values())).to_numpy().reshape(-1, len(rows))
+    lower, upper = of_draws(values, prob)
+    columns = {"mean": values.mean(axis=0), "se": values.std(axis=0, ddof=1), "lower": lower, "upper": upper}
+    table = pd.DataFrame(columns, index=rows.index)
+    included = ["the uncertainty of all parameters"]
+    if drawn.attrs["new_levels"] == "sample" and any(term is not None and term.n_new for term in rows.terms):
+        included.append("the variance of new levels' effects")
+    if drawn.attrs["kind"] == "response":
+        included.append("the residual variance")
+    table.attrs = drawn.attrs | {"prob": prob, "se_includes": ", ".join(included)}
+    return table
+
+
+def simulated(
+    model: MixedModel, data: xr.DataTree, draws: int, random_seed: Any, effects: str
+) -> pd.DataFrame:
+    """(n, draws) responses, each with the parameters of a draw of its own; see :meth:`Fitted.simulate`."""
+    check_choice("effects", effects, EFFECTS)
+    arrays = DrawArrays.of(name_parameters(model.design), data["posterior"].to_dataset())
+    draws = check_count("draws", draws, advice="draws=100")
+    if draws > len(arrays):
+        raise ModelError(
+            f"draws is {draws}, and the posterior has {len(arrays)}",
+            expected="at most one for each draw",
+            advice=f"draws={len(arrays)}",
+        )
+    check_size(draws, model.design.n, thin=False)
+    at = (np.arange(draws) + 0.5) * len(arrays) / draws
+    some = DrawArrays(arrays.names, {name: x[at.astype(int)] for name, x in arrays.values.items()})
+    rows = rows_of_design(model.design)
+    levels_rng, noise_rng = streams(seed_of(random_seed), 2)
+    responses = draw_predictions(
+        model.family,
+        some,
+        as_new_levels(rows) if effects == "new" else rows,
+        response=True,
+        sample_new=True,
+        levels_rng=levels_rng,
+        noise_rng=noise_rng,
+    )
+    return pd.DataFrame(responses.T, index=model.design.index)
 
 
 def _thinned(data: xr.DataTree, thin: Any) -> xr.DataTree:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import product
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -32,19 +31,6 @@ def posterior_sheet(data: xr.DataTree, summary: pd.DataFrame, certificate: Certi
         tables=(Table("Parameters", summary, decimals=decimals_of(summary)), _prior_table(data)),
         notes=(certificate.verdict, *certificate.advice, *json.loads(data.attrs.get("unidentified", "[]"))),
     )
-
-
-def summed_up(effects: xr.Dataset, like: pd.DataFrame) -> pd.DataFrame:
-    """The rows of random effects that were summed up as they were drawn, in the columns of a summary."""
-    parts = []
-    for name, array in effects.data_vars.items():
-        rows = array.transpose("statistic", ...).to_numpy().reshape(array.sizes["statistic"], -1)
-        labels = [
-            f"{name}[{', '.join(map(str, at))}]"
-            for at in product(*(array.coords[dim].to_numpy() for dim in array.dims if dim != "statistic"))
-        ]
-        parts.append(pd.DataFrame(rows.T, index=labels, columns=list(like.columns[: len(rows)])))
-    return pd.concat(parts).reindex(columns=like.columns)
 
 
 def _facts(data: xr.DataTree) -> list[tuple[str, str]]:

@@ -2,61 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesmm.checks import check_choice
-from bayesmm.design.naming import SAMPLE_DIMS, name_parameters, posterior_name
-from bayesmm.model import MixedModel
-from bayesmm.posterior.draw_arrays import DrawArrays
+from bayesmm.design import Design
+from bayesmm.posterior.answers import arrays_of, labels_of_draws, variance_draws
 from bayesmm.posterior.log_likelihood import fitted_means
 from bayesmm.predict import rows_of_design
-from bayesmm.variance import VarianceParts, residual_variance, variance_parts
+from bayesmm.results import Values
+from bayesmm.results.values import SHARE
+from bayesmm.variance import R2_KINDS, VarianceParts, residual_variance, variance_parts
 
 if TYPE_CHECKING:
     import xarray as xr
 
-KINDS = ("marginal", "conditional", "fitted")
 
-
-def r2(model: MixedModel, data: xr.DataTree, kind: str) -> xr.DataArray:
-    """R² of every draw; see :meth:`Posterior.r2`."""
-    check_choice("kind", kind, KINDS)
+def r2(design: Design, data: xr.DataTree, kind: str | None) -> Values:
+    """R² of every draw; see :meth:`Fitted.r2`."""
+    if kind is not None:
+        check_choice("kind", kind, R2_KINDS)
     if kind == "fitted":
-        values = _fitted_r2(model, data)
-    else:
-        parts = _parts(model, data)
-        values = parts.marginal_r2 if kind == "marginal" else parts.conditional_r2
-    return _by_draw(data, {"r2": values})["r2"].assign_attrs(kind=kind)
+        return _values(data, {"fitted": _fitted_r2(design, data)})
+    parts = _parts(design, data)
+    shares = {"marginal": parts.marginal_r2, "conditional": parts.conditional_r2}
+    return _values(data, shares if kind is None else {kind: shares[kind]})
 
 
-def icc(model: MixedModel, data: xr.DataTree) -> xr.Dataset:
-    """Variance partition coefficients of every draw; see :meth:`Posterior.icc`."""
-    shares = _parts(model, data).icc
-    return _by_draw(data, {posterior_name(group): share for group, share in shares.items()})
+def icc(design: Design, data: xr.DataTree) -> Values:
+    """Variance partition coefficients of every draw; see :meth:`Fitted.icc`."""
+    return _values(data, _parts(design, data).icc)
 
 
-def _arrays(model: MixedModel, data: xr.DataTree) -> DrawArrays:
-    return DrawArrays.of(name_parameters(model.design), data["posterior"].to_dataset())
-
-
-def _parts(model: MixedModel, data: xr.DataTree) -> VarianceParts:
-    draws, design = _arrays(model, data), model.design
+def _parts(design: Design, data: xr.DataTree) -> VarianceParts:
+    draws = arrays_of(design, data)
     everything = slice(0, len(draws))
-    factors = [draws.factor(t, everything) for t in range(len(design.terms))]
-    return variance_parts(
-        design,
-        draws.beta(everything),
-        [factor @ factor.transpose(0, 2, 1) for factor in factors],
-        *draws.dispersions(everything),
-    )
+    at = variance_draws(draws, design)
+    return variance_parts(design, draws.beta(everything), at.covariances, *at.dispersions)
 
 
-def _fitted_r2(model: MixedModel, data: xr.DataTree) -> np.ndarray:
+def _fitted_r2(design: Design, data: xr.DataTree) -> np.ndarray:
     """Var_i(x_i'β + z_i'b)/(that + residual variance), with each draw's own b."""
-    draws, design = _arrays(model, data), model.design
+    draws = arrays_of(design, data)
     rows = replace(rows_of_design(design), offset=None)
     fitted = np.empty(len(draws))
     for at, mean in fitted_means(draws, rows):
@@ -64,12 +54,8 @@ def _fitted_r2(model: MixedModel, data: xr.DataTree) -> np.ndarray:
     return fitted / (fitted + residual_variance(design, *draws.dispersions(slice(0, len(draws)))))
 
 
-def _by_draw(data: xr.DataTree, values: dict[str, np.ndarray]) -> xr.Dataset:
-    import xarray as xr
-
-    draws = data["posterior"]
-    shape = tuple(draws.sizes[dim] for dim in SAMPLE_DIMS)
-    return xr.Dataset(
-        {name: (SAMPLE_DIMS, array.reshape(shape)) for name, array in values.items()},
-        coords={dim: draws.coords[dim].to_numpy() for dim in SAMPLE_DIMS},
-    )
+def _values(data: xr.DataTree, shares: Mapping[str, np.ndarray]) -> Values:
+    coords = labels_of_draws(data)
+    shape = tuple(len(labels) for labels in coords.values())
+    draws = np.stack([share.reshape(shape) for share in shares.values()], axis=-1)
+    return Values.of_draws(list(shares), draws, [SHARE] * len(shares), coords)

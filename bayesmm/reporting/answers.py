@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
+import pandas as pd
 from scipy.special import ndtri
 
 from bayesmm.comparison import Comparison
@@ -79,14 +79,11 @@ def share_table(estimate: Estimate, posterior: Posterior | None, prob: float) ->
     heads = ["share of the variance", estimate.method]
     rows = [[name, number(value, 3)] for name, value in named]
     if posterior is not None:
-        draws = [posterior.r2(str(kind)).to_numpy() for kind in estimate.r2().index]
-        shares = posterior.icc()
-        draws += [shares[group].to_numpy() for group in estimate.icc().index]
+        found = pd.concat([shares.table(prob) for shares in (posterior.r2(), posterior.icc())])
         percent = f"{100 * prob:g} %"
         heads += ["posterior mean", f"lower {percent}", f"upper {percent}"]
-        for row, values in zip(rows, draws, strict=True):
-            ends = np.quantile(values, [(1 - prob) / 2, (1 + prob) / 2])
-            row += [number(v, 3) for v in (values.mean(), *ends)]
+        for row, values in zip(rows, found.drop(columns="se").to_numpy(), strict=True):
+            row += [number(value, 3) for value in values]
     caption = "How much of the variance is explained, and how what is left divides between groups"
     return table(caption, heads, rows)
 
@@ -107,7 +104,7 @@ def in_short(estimate: Estimate, comparison: Comparison | None) -> list[str]:
         text = "; ".join([*spread, residual])
         sentences.append(f"{text[0].upper()}{text[1:]}.")
     r2 = estimate.r2()
-    share = "" if len(r2) == 0 else f"{100 * r2['conditional']:.0f} %"
+    share = f"{100 * r2['conditional']:.0f} %"
     alone = (
         f"; the fixed part alone explains {100 * r2['marginal']:.0f} %" if _has_predictors(estimate) else ""
     )

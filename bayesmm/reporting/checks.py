@@ -70,7 +70,7 @@ def predictive_check(posterior: Posterior, y: np.ndarray, response: str) -> Pred
     seed = int(posterior.data.attrs.get("seed", 1))
     thin = min(-(-total // wanted), sizes["draw"])
     try:
-        tree = posterior.predict(kind="response", thin=thin, random_seed=seed)
+        tree = posterior.predict(kind="response", thin=thin, random_seed=seed, draws=True)
     except ModelError:  # the random effects weren't kept
         return None
     if posterior.model is None:

@@ -1,5 +1,7 @@
-"""What every fitted model can be asked, whichever way it was fitted."""
+"""What every fitted model can be asked, whichever way it was fitted, and the tables it answers with."""
 
+from bayesmm.results.fitted import Fitted
 from bayesmm.results.parameters import ScalarParameter, find_parameter, scalar_parameters
+from bayesmm.results.values import Values
 
-__all__ = ["ScalarParameter", "find_parameter", "scalar_parameters"]
+__all__ = ["Fitted", "ScalarParameter", "Values", "find_parameter", "scalar_parameters"]

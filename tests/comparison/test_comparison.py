@@ -142,7 +142,7 @@ def test_answers_for_different_models_are_refused(sleep):
     with pytest.raises(bmm.ModelError, match="two answers for the same model"):
         compare(posterior, other)
     fewer = bmm.Model("Reaction ~ Days + (Days | Subject)", data.iloc[:-10]).fit()
-    with pytest.raises(bmm.ModelError, match="different data"):
+    with pytest.raises(bmm.ModelError, match="of other data"):
         compare(posterior, fewer)
     with pytest.raises(bmm.ModelError, match="a Posterior and an Estimate"):
         compare(posterior, posterior)

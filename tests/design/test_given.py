@@ -161,6 +161,6 @@ def test_new_weights_and_offsets_follow_their_labels_too(named, data: pd.DataFra
 def test_draws_find_the_named_columns_as_well(data: pd.DataFrame):
     model = bmm.Model(FORMULA, data, weights="w", offset="log_t")
     posterior = model.sample(draws=100, chains=2, random_seed=1, progressbar=False)
-    own = posterior.predict(kind="mean")["posterior"]["mu"].to_numpy()
-    new = posterior.predict(data.iloc[::5], kind="mean")["predictions"]["mu"].to_numpy()
+    own = posterior.predict(kind="mean", draws=True)["posterior"]["mu"].to_numpy()
+    new = posterior.predict(data.iloc[::5], kind="mean", draws=True)["predictions"]["mu"].to_numpy()
     np.testing.assert_allclose(new, own[:, :, ::5], rtol=1e-12)

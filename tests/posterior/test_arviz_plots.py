@@ -84,15 +84,15 @@ def test_responses_from_the_prior(whole: bmm.Posterior):
 
 
 def test_predictions(whole: bmm.Posterior):
-    tree = whole.predict(bmm.load_data(DATA[whole.model.formula.text]).iloc[:3])
+    tree = whole.predict(bmm.load_data(DATA[whole.model.formula.text]).iloc[:3], draws=True)
     for plot in (az.plot_forest, az.plot_dist):
         assert "mu" in drawn(plot(tree, group="predictions"))
-    az.plot_ppc_dist(whole.predict(kind="response", thin=5, random_seed=1), num_samples=10)
+    az.plot_ppc_dist(whole.predict(kind="response", thin=5, random_seed=1, draws=True), num_samples=10)
     summary = az.summary(tree, group="predictions")
     assert summary.index.tolist() == ["mu[0]", "mu[1]", "mu[2]"]
 
 
 def test_the_fitted_mean_is_where_arviz_looks_for_it(whole: bmm.Posterior):
-    r2 = az.bayesian_r2(whole.predict(), pred_mean="mu", scale="sigma", summary=False)
+    r2 = az.bayesian_r2(whole.predict(draws=True), pred_mean="mu", scale="sigma", summary=False)
     assert r2.size == 400
     assert ((r2 > 0) & (r2 < 1)).all()

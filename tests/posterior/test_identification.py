@@ -68,7 +68,7 @@ def test_it_says_so_and_all_else_works(one_row_a_level):
     assert one_row_a_level.certificate.ok, str(one_row_a_level.certificate)
     assert "(1 | row) has 8 random effects in 8 rows: only priors tell" in str(one_row_a_level)
     assert np.isfinite(one_row_a_level.loo("row").elpd)  # σ all but vanishes in one draw
-    tree = one_row_a_level.predict({"x": [0.0], "row": [99]}, new_levels="sample", random_seed=1)
+    tree = one_row_a_level.predict({"x": [0.0], "row": [99]}, new_levels="sample", random_seed=1, draws=True)
     assert tree["predictions"]["mu"].sizes["__obs__"] == 1
 
 

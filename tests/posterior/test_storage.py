@@ -30,7 +30,7 @@ def test_a_file_of_the_first_version_still_loads(sleep_model):
     again = Posterior.load(SAVED / "posterior-0.1.0.nc", model=sleep_model)
     assert (again.method, again.data.attrs["bayesmm_version"]) == ("marginal", "0.1.0")
     assert again.summary().loc["Days", "mean"] == pytest.approx(10.5, abs=1.0)
-    mu = again.predict({"Days": [9], "Subject": [308]})["predictions"]["mu"]
+    mu = again.predict({"Days": [9], "Subject": [308]}, draws=True)["predictions"]["mu"]
     assert float(mu.mean()) == pytest.approx(430.0, abs=10.0)
 
 

@@ -82,7 +82,7 @@ def test_the_posterior_stands_beside_the_estimate(name):
 
 def test_replicated_statistics_are_those_of_the_posteriors_own_replicates():
     posterior = posterior_of("sleep")
-    tree = posterior.predict(kind="response", thin=3, random_seed=1)
+    tree = posterior.predict(kind="response", thin=3, random_seed=1, draws=True)
     replicates = tree["posterior_predictive"]["Reaction"].to_numpy().reshape(-1, 180)
     shown = table_of(tree_of("sleep", bayes=True), "The responses beside")
     y = fit_of("sleep").model.design.y
