@@ -134,7 +134,7 @@ class _Search:
 
         def evaluate(x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
             value, gradient, curvature = self.at.with_curvature(x)
-            return value, gradient, curvature[np.ix_(free, free)]
+            return value, gradient, curvature if free.all() else curvature[np.ix_(free, free)]
 
         return self._newton(evaluate, x, free, floor, **({"damping": 0.0} if self.objective.exact else {}))
 
@@ -144,6 +144,8 @@ class _Search:
         """Newton steps on the ``free`` parameters; ``evaluate`` takes all and gives their Hessian alone."""
 
         def objective(part: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+            if free.all():
+                return evaluate(part)
             whole = x.copy()
             whole[free] = part
             value, gradient, bent = evaluate(whole)
