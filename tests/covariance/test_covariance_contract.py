@@ -266,3 +266,86 @@ def test_it_is_a_value(structure: Covariance):
     assert hash(structure) == hash(again)
     with pytest.raises(AttributeError):
         structure.k = 7
+
+
+@every_structure
+def test_what_is_told_of_the_correlation_gives_its_factor_again(structure: Covariance):
+    if structure.correlated:
+        r = some_shape(structure, 20)
+        L, told = structure.correlation_factor(r), structure.reported(r)
+        np.testing.assert_allclose(structure.reported_of(L @ L.swapaxes(1, 2)), told, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(structure.factor_of(told), L, rtol=1e-7, atol=1e-9)
+        low, high = min(structure.shape.lower), max(structure.shape.upper)
+        assert (told >= low - 1e-12).all()
+        assert (told <= high + 1e-12).all()
+        labels = structure.labels(tuple(map(str, range(structure.k))))
+        assert told.shape == (20, 1 if labels is None else len(labels))
+
+
+class Scalar(float):
+    """A number that NumPy doesn't know, with arithmetic and a square root of its own, as PyTensor's have."""
+
+    def __add__(self, other):
+        return Scalar(float(self) + float(other))
+
+    def __sub__(self, other):
+        return Scalar(float(self) - float(other))
+
+    def __rsub__(self, other):
+        return Scalar(float(other) - float(self))
+
+    def __mul__(self, other):
+        return Scalar(float(self) * float(other))
+
+    def __truediv__(self, other):
+        return Scalar(float(self) / float(other))
+
+    def __pow__(self, other):
+        return Scalar(float(self) ** float(other))
+
+    def sqrt(self):
+        return Scalar(float(self) ** 0.5)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+@every_structure
+def test_the_factor_is_had_of_scalars_too(structure: Covariance):
+    """Row by row, of how far the shapes lie between their bounds, and of what is told of the correlation."""
+    if not structure.correlated:
+        return
+    r = some_shape(structure, 1)
+    L, told = structure.correlation_factor(r)[0], structure.reported(r)[0]
+    scalars = [Scalar(share) for share in structure.shape.share(r)[0]]
+    by_shapes = structure.correlation_rows(scalars, Scalar.sqrt)
+    by_told = structure.rows_of([Scalar(value) for value in told], Scalar.sqrt)
+    for i in range(structure.k):
+        np.testing.assert_allclose(np.array(by_shapes[i], float), L[i, : i + 1], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(np.array(by_told[i], float), L[i, : i + 1], rtol=1e-7, atol=1e-9)
+    found = structure.reported_scalars(scalars)
+    np.testing.assert_allclose(np.array(found, float), told, rtol=1e-10, atol=1e-12)
+
+
+@every_structure
+def test_correlations_are_the_powers_that_equations_write(structure: Covariance):
+    r = some_shape(structure, 5)
+    L = structure.correlation_factor(r)
+    R = L @ L.swapaxes(1, 2)
+    told = structure.reported(r) if structure.correlated else None
+    for i in range(structure.k):
+        for j in range(i + 1, structure.k):
+            found = structure.power_of(i, j) if structure.correlated else None
+            if found is not None:
+                m, power = found
+                np.testing.assert_allclose(R[:, i, j], told[:, m] ** power, rtol=1e-9, atol=1e-12)
+                assert structure.meaning(m)
+
+
+@every_structure
+def test_a_structure_that_turns_keeps_its_kind_when_a_column_does(structure: Covariance):
+    if structure.turns and structure.correlated:
+        L = structure.correlation_factor(some_shape(structure, 5))
+        L[:, 0] *= -1
+        R = L @ L.swapaxes(1, 2)
+        again = structure.correlation_factor(structure.shape_of(R))
+        np.testing.assert_allclose(again @ again.swapaxes(1, 2), R, rtol=1e-9, atol=1e-12)
