@@ -17,6 +17,7 @@ import numpy as np
 
 from bayesmm.posterior.effects import CHECKED, spread
 from bayesmm.sampling.mixing import mixing_of, rhat_of
+from bayesmm.sampling.weights import khat_threshold, weights_are_even
 from bayesmm.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 RHAT = 1.01
 ESS_PER_CHAIN = 100
-SMALL_WEIGHT = 10.0
 FEWEST_DRAWS = 8
 """R-hat needs four draws of each half of a chain."""
 
@@ -157,32 +157,6 @@ def certify(data: xr.DataTree) -> Certificate:
         khat=khat,
         acceptance=acceptance,
     )
-
-
-def khat_threshold(size: int) -> float:
-    """The k̂ below which S weights can be trusted: min(1 − 1/log₁₀ S, 0.7).
-
-    Examples
-    --------
-    >>> khat_threshold(4000), round(khat_threshold(100), 2)
-    (0.7, 0.5)
-    """
-    return min(1 - 1 / float(np.log10(max(size, 11))), 0.7)
-
-
-def weights_are_even(khat: float, largest: float, size: int) -> bool:
-    """Whether importance weights can be trusted: by Pareto's k̂, or since none is large.
-
-    k̂ is the shape of the largest weights, whatever their size. Where no weight is above ``SMALL_WEIGHT``
-    times the mean their shape doesn't matter: a chain leaves any state in as many steps (Mengersen &
-    Tweedie 1996).
-
-    Examples
-    --------
-    >>> weights_are_even(0.9, 30.0, 4000), weights_are_even(0.9, 3.0, 4000)
-    (False, True)
-    """
-    return khat < khat_threshold(size) or largest < SMALL_WEIGHT
 
 
 def _thinned(posterior: xr.Dataset) -> xr.Dataset:

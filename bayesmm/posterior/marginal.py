@@ -2,7 +2,7 @@
 
 For a Gaussian response and normal priors on β the posterior factors as p(ψ | y) p(b, β | ψ, y). The first has
 2 to some 12 dimensions and is sampled by independence Metropolis–Hastings from fitted proposals
-(:mod:`bayesmm.sampling.importance`, :mod:`bayesmm.sampling.surrogate`); the second is normal, and one draw
+(:mod:`bayesmm.sampling.proposals`); the second is normal, and one draw
 of it comes with each proposal from the factorization that evaluated it. A rejected proposal's draw of (b, β)
 is rejected with it, which is Metropolis–Hastings on the joint space, since its conditional is drawn from
 exactly.
@@ -17,25 +17,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmm.posterior.certificate import weights_are_even
 from bayesmm.posterior.effects import Sink
 from bayesmm.posterior.scales import ScaleParameters
 from bayesmm.posterior.target import MarginalTarget
-from bayesmm.sampling.importance import (
-    Evaluated,
-    Metropolis,
-    Proposal,
-    Source,
-    adapt,
+from bayesmm.sampling.importance import Evaluated, Metropolis, find_modes
+from bayesmm.sampling.progress import Progress
+from bayesmm.sampling.proposals import WORTH, Effort, Proposals
+from bayesmm.sampling.weights import (
     effective_share,
     effective_size,
-    find_modes,
     log_mean_weight,
     pareto_k,
-    refit,
+    weights_are_even,
 )
-from bayesmm.sampling.progress import Progress
-from bayesmm.sampling.surrogate import Surrogate, fit_surrogate
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,14 +42,10 @@ STUCK = 2.0
 """Square roots of a chain's length that a largest weight may have."""
 DEAR = 5e5
 """Multiplications of one point from which points are to be saved."""
-WORTH = 0.6
-"""What a draw should be worth, in independent ones: cheap proposals are thinned to reach it."""
-MOST_THINNED, MOST_RETHINNED = 5, 20
-"""Proposals for each draw at most: before draws have shown what a proposal is worth, and after."""
-PILOT, MOST_PILOTS = 10, 4
-"""What part of the draws a pilot takes, and how many there are at most."""
-KEPT = 0.8
-"""The part of the foretold share that a pilot must have, or another one follows."""
+MOST_RETHINNED = 20
+"""Proposals for each draw at most, once draws have shown what a proposal is worth."""
+PILOT = 10
+"""What part of the draws a pilot takes."""
 SKIP = 25
 """Draws at the start of each chain that are left out."""
 CHUNK = 20_000_000
@@ -146,39 +136,6 @@ class MarginalDraws:
         return self.thin * self.share
 
 
-@dataclass(frozen=True, eq=False)
-class _Fitted:
-    """The proposals at hand, and all points whose density has been evaluated for them.
-
-    ``share`` is how many independent draws each proposal is foretold to be worth.
-    """
-
-    base: Proposal
-    surrogate: Surrogate | None
-    share: float
-    found: Evaluated
-    rounds: int
-    thin: int
-
-    @classmethod
-    def to(cls, base: Proposal, found: Evaluated, *, rounds: int, dear: bool) -> _Fitted:
-        """With the surrogate that the points give."""
-        surrogate, share = fit_surrogate(base, found)
-        thin = 1 if dear else int(np.clip(np.ceil(WORTH / share), 1, MOST_THINNED))
-        return cls(base, surrogate, share, found, rounds, thin)
-
-    def refitted(self, target: MarginalTarget, rng: np.random.Generator) -> _Fitted:
-        """Fitted again, to all points that there are by now."""
-        base, found = refit(target, self.found, rng, size=_round_size(target))
-        return _Fitted.to(base, found, rounds=self.rounds + 1, dear=_dear(target))
-
-    def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, Source, float]:
-        """(size, d) draws, their density, and the relative error of its constant."""
-        if self.surrogate is not None:
-            return self.surrogate.draw(size, rng)
-        return self.base.draw(size, rng), self.base, 0.0
-
-
 def run_marginal(
     target: MarginalTarget,
     *,
@@ -208,28 +165,28 @@ def run_marginal(
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - clock
         clock = time.perf_counter()
 
-    def attempt(proposals: _Fitted) -> tuple[MarginalDraws, _Fitted]:
+    def attempt(proposals: Proposals) -> tuple[MarginalDraws, Proposals]:
         """Draws by the proposals, and these with all points that there are then."""
         drawn, found = _draw(target, proposals, sink(), (chains, draws), rng, seconds, progress)
         return drawn, replace(proposals, found=found)
 
-    rng = np.random.default_rng(seed)
+    rng, effort = np.random.default_rng(seed), _effort(target)
     with Progress(chains * (draws + SKIP), "mode", show=progressbar) as progress:
         target.check_start()
-        starts = target.start[None] if _dear(target) else target.starts
+        starts = target.start[None] if effort.dear else target.starts
         modes = find_modes(target.with_gradient, starts, target.width)
         stage("mode")
         progress.say("adaptation")
-        fitted = _fit_proposals(target, modes, rng)
-        if _dear(target):
-            fitted = _piloted(target, fitted, rng, size=chains * (draws + SKIP) // PILOT)
+        fitted = Proposals.fitted(target, modes, rng, effort)
+        if effort.dear:
+            fitted = fitted.piloted(target, rng, size=chains * (draws + SKIP) // PILOT)
         stage("adaptation")
         progress.say("draws")
         drawn, fitted = attempt(fitted)
-        if not drawn.trusted or not (_dear(target) or drawn.worth > WORTH / 2):
+        if not drawn.trusted or not (effort.dear or drawn.worth > WORTH / 2):
             # What has failed knows best where weights are large, and what a proposal is worth.
             fitted = fitted.refitted(target, rng)
-            if not _dear(target):
+            if not effort.dear:
                 more = int(np.clip(np.ceil(WORTH / max(drawn.share, 1e-3)), fitted.thin, MOST_RETHINNED))
                 fitted = replace(fitted, thin=more)
             progress.restart()
@@ -242,46 +199,16 @@ def run_marginal(
     return drawn
 
 
-def _dear(target: MarginalTarget) -> bool:
-    return target.integrated.likelihood.flops > DEAR
-
-
-def _round_size(target: MarginalTarget) -> int:
-    """Points of a round of adaptation."""
-    if _dear(target):
-        return 60 + 20 * target.size
-    return 1000 if target.coefficients is None else 2500
-
-
-def _fit_proposals(
-    target: MarginalTarget, modes: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
-) -> _Fitted:
-    """Adapt the t mixture, and fit a surrogate to all the points that it took."""
-    rounds = 2 if _dear(target) else 3
-    base, found = adapt(target, modes, rng, rounds=rounds, size=_round_size(target))
-    return _Fitted.to(base, found, rounds=rounds, dear=_dear(target))
-
-
-def _piloted(target: MarginalTarget, fitted: _Fitted, rng: np.random.Generator, *, size: int) -> _Fitted:
-    """Proposals that hold on points that they weren't fitted to: refitted to a few more, until they do.
-
-    Few points of adaptation don't reach where a proposal's weights are largest, and so promise too much. A
-    pilot costs a ``PILOT``th of the draws; draws that fail and are made again cost all of them.
-    """
-    for _ in range(MOST_PILOTS):
-        psi, source, _ = fitted.draw(size, rng)
-        density = target(psi)
-        log_weights = density - source.logpdf(psi)
-        held = effective_share(log_weights, np.zeros(size)) > KEPT * fitted.share
-        fitted = replace(fitted, found=fitted.found.with_points(psi, density, source)).refitted(target, rng)
-        if held:
-            break
-    return fitted
+def _effort(target: MarginalTarget) -> Effort:
+    """Few points where each is dear."""
+    if target.integrated.likelihood.layout.flops > DEAR:
+        return Effort(dear=True, rounds=2, size=60 + 20 * target.size)
+    return Effort(dear=False, rounds=3, size=1000 if target.coefficients is None else 2500)
 
 
 def _draw(
     target: MarginalTarget,
-    fitted: _Fitted,
+    fitted: Proposals,
     sink: Sink,
     shape: tuple[int, int],
     rng: np.random.Generator,

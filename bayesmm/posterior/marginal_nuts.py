@@ -10,21 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from bayesmm.posterior.effects import Sink
 from bayesmm.posterior.marginal import CHUNK, named_draws
 from bayesmm.posterior.target import MarginalTarget
+from bayesmm.sampling.density_nuts import sample_density
 from bayesmm.sampling.importance import find_modes
-from bayesmm.sampling.nuts import STATS, Draws, stacked, wait
-
-
-class NotFinite(ArithmeticError):
-    """The density can't be computed at a point: nutpie counts a divergence and goes on."""
-
-    is_recoverable = True
+from bayesmm.sampling.nuts import Draws
 
 
 def run_marginal_nuts(
@@ -49,8 +43,8 @@ def run_marginal_nuts(
     target.check_start()
     centre, covariance = find_modes(target.with_gradient, target.start[None], target.width)[0]
     root = np.linalg.cholesky(covariance)
-    psi, stats = _sample(
-        target,
+    psi, stats = sample_density(
+        target.with_gradient,
         centre,
         root,
         draws=draws,
@@ -78,34 +72,3 @@ def run_marginal_nuts(
         stats=stats,
         seconds={"sampling": sampled - start, "effects": time.perf_counter() - sampled},
     )
-
-
-def _sample(
-    target: MarginalTarget, centre: np.ndarray, root: np.ndarray, **settings: Any
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """ψ (chains, draws, d) and the sampler's statistics."""
-    import nutpie
-    from nutpie.compiled_pyfunc import from_pyfunc
-
-    d = len(centre)
-
-    def logp(u: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = target.with_gradient(centre + root @ u)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            raise NotFinite
-        return float(value), root.T @ gradient
-
-    compiled = from_pyfunc(
-        ndim=d,
-        make_logp_fn=lambda: logp,
-        make_expand_fn=lambda *_: lambda u: {"psi": centre + root @ u},
-        expanded_dtypes=[np.dtype(np.float64)],
-        expanded_shapes=[(d,)],
-        expanded_names=["psi"],
-        make_initial_point_fn=lambda seed: np.random.default_rng(seed).standard_normal(d),
-    )
-    sampler = nutpie.sample(compiled, save_warmup=False, return_raw_trace=True, blocking=False, **settings)
-    batches, recorded = wait(sampler, "model.priors")
-    kept = [~np.asarray(batch.column("tuning")) for batch in recorded]
-    stats = {new: stacked(recorded, old, (), kept) for old, new in STATS.items()}
-    return stacked(batches, "psi", (d,), kept), stats

@@ -19,13 +19,8 @@ from itertools import combinations_with_replacement
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from bayesmm.sampling.importance import (
-    Evaluated,
-    Proposal,
-    effective_share,
-    log_mean_weight,
-    truncated,
-)
+from bayesmm.sampling.importance import Evaluated, Proposal
+from bayesmm.sampling.weights import effective_share, log_mean_weight, truncated
 
 DEGREES = (2, 3, 4)
 FLOORS = (0.25, 1.0)

@@ -16,7 +16,8 @@ from bayesmm.posterior.marginal import run_marginal
 from bayesmm.posterior.scales import ScaleParameters, normal_prior
 from bayesmm.posterior.target import MarginalTarget
 from bayesmm.priors import Prior
-from bayesmm.sampling.importance import Metropolis, Proposal, log_mean_weight, pareto_k
+from bayesmm.sampling.importance import Metropolis, Proposal
+from bayesmm.sampling.weights import log_mean_weight, pareto_k
 from tests.posterior.conftest import model_of
 
 MODELS = [

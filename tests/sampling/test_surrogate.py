@@ -5,17 +5,9 @@ import pytest
 from scipy import integrate, stats
 
 from bayesmm.posterior import sample
-from bayesmm.sampling.importance import (
-    Evaluated,
-    Metropolis,
-    Proposal,
-    adapt,
-    effective_share,
-    effective_size,
-    find_modes,
-    pareto_k,
-)
+from bayesmm.sampling.importance import Evaluated, Metropolis, Proposal, adapt, find_modes
 from bayesmm.sampling.surrogate import fit_surrogate
+from bayesmm.sampling.weights import effective_share, effective_size, pareto_k
 from tests.posterior.conftest import model_of
 
 
