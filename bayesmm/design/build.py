@@ -26,6 +26,7 @@ from bayesmm.design.rows import Rows
 from bayesmm.design.sources import numbers_of
 from bayesmm.errors import DataError, DesignNotice, ModelError, near_matches
 from bayesmm.families import Family, Gaussian, Response
+from bayesmm.families.contract import WEIGHTINGS
 from bayesmm.formula import Bar, Formula, LevelEquations, parse_formula
 from bayesmm.formula.expressions import read_expression
 from bayesmm.formula.piece import Piece
@@ -84,7 +85,7 @@ def build_design(
     response = _response(parsed, frame, names, family)
     y = numbers_of(response.y).array
     used_weights, used_offset = (None if v is None else frame.of_rows(v) for v in extra.values())
-    _check_weights(used_weights)
+    _check_weights(used_weights, family)
     fixed, aliased = _fixed(parsed, frame, names)
     if fixed.offset is not None:
         used_offset = fixed.offset if used_offset is None else used_offset + fixed.offset
@@ -157,12 +158,12 @@ def _response(formula: Formula, frame: Frame, names: Names, family: Family) -> R
     return family.encode(column, given)
 
 
-def _check_weights(weights: np.ndarray | None) -> None:
+def _check_weights(weights: np.ndarray | None, family: Family) -> None:
     if weights is not None and not (weights > 0).all():
         bad = int((weights <= 0).sum())
         raise DataError(
             f"{bad} of the weights are zero or negative",
-            expected="positive precision weights, Var(e_i) = σ²/w_i",
+            expected=f"positive {WEIGHTINGS[family.weighting]}",
             advice="drop the rows that should not count",
         )
 

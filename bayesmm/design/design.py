@@ -243,13 +243,13 @@ class Design:
             values = np.array(y, dtype=float)
         except (TypeError, ValueError):
             values = np.empty(0)
-        if values.shape != (self.n,) or not np.isfinite(values).all() or np.ptp(values) == 0:
-            kind = "not numbers" if values.size == 0 else f"an array of shape {values.shape}"
-            if values.shape == (self.n,):
-                kind = "the same in every row" if np.isfinite(values).all() else "not finite in places"
+        fault = "not numbers" if values.size == 0 else f"an array of shape {values.shape}"
+        if values.shape == (self.n,):
+            fault = self.family.fault(values)
+        if fault is not None:
             raise DataError(
-                f"the new values of '{self.response}' are {kind}",
-                expected=f"{self.n} finite numbers that vary, one for each row of the model",
+                f"the new values of '{self.response}' are {fault}",
+                expected=f"{self.n} numbers that could be a response, one for each row of the model",
                 advice="design.index has the labels of the rows that were used",
             )
         values.flags.writeable = False

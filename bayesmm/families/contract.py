@@ -53,6 +53,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -60,8 +61,14 @@ import pandas as pd
 
 from bayesmm.families.links import LINKS
 
-WEIGHTINGS = ("precision", "trials", "replications")
-"""What a family's weights may mean."""
+WEIGHTINGS = MappingProxyType(
+    {
+        "precision": "precision weights, Var(e_i) = σ²/w_i",
+        "trials": "numbers of trials",
+        "replications": "how many rows each row stands for",
+    }
+)
+"""What a family's weights may mean, and what they are then called."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +205,10 @@ class Family(ABC):
         DataError
             If it can't be the family's, with what to try.
         """
+
+    @abstractmethod
+    def fault(self, y: np.ndarray) -> str | None:
+        """What keeps numbers (n,) from being a response, to stand behind "is"; None for nothing."""
 
     @abstractmethod
     def log_density(

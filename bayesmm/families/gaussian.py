@@ -49,21 +49,23 @@ class Gaussian(Family):
                 stacklevel=5,  # encode, two functions of the design, the model
             )
         y = np.ascontiguousarray(values, dtype=np.float64)
+        fault = self.fault(y)
+        if fault is not None:
+            raise DataError(
+                f"the response '{name}' is {fault}",
+                expected="finite numbers, and a response that varies",
+                advice="check that this is the right column, the transformation (log of 0?), and the filter "
+                "that made the data",
+            )
+        return Response(y)
+
+    def fault(self, y: np.ndarray) -> str | None:
+        """Numbers that aren't finite, or don't vary."""
         with np.errstate(all="ignore"):
             finite = np.isfinite(np.dot(y, y)) or np.isfinite(y).all()
         if not finite:
-            raise DataError(
-                f"the response '{name}' is infinite or not a number in {int((~np.isfinite(y)).sum())} rows",
-                expected="finite numbers",
-                advice="drop those rows, or mend the transformation (log of 0?)",
-            )
-        if y[0] == y[-1] and np.ptp(y) == 0:
-            raise DataError(
-                f"the response '{name}' is {y[0]:g} in all {len(y)} rows",
-                expected="a response that varies",
-                advice="check that this is the right column, and the filter that made the data",
-            )
-        return Response(y)
+            return f"infinite or not a number in {int((~np.isfinite(y)).sum())} rows"
+        return f"{y[0]:g} in all {len(y)} rows" if y[0] == y[-1] and np.ptp(y) == 0 else None
 
     def log_density(
         self,

@@ -48,8 +48,8 @@ def test_priors_are_not_scaled_anew(model: bmm.Model):
     [
         (np.arange(179.0), "an array of shape \\(179,\\)"),
         (np.ones((180, 1)), "an array of shape \\(180, 1\\)"),
-        (np.ones(180), "the same in every row"),
-        (np.append(np.arange(179.0), np.nan), "not finite in places"),
+        (np.ones(180), "1 in all 180 rows"),
+        (np.append(np.arange(179.0), np.nan), "infinite or not a number in 1 rows"),
         (["a"] * 180, "not numbers"),
         (None, "an array of shape \\(\\)"),
     ],

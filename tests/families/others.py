@@ -22,9 +22,12 @@ class Poisson(Family):
 
     def encode(self, name, values):
         y = np.asarray(values)
-        if y.ndim != 1 or y.dtype.kind not in "iuf" or (y < 0).any() or (y != np.floor(y)).any():
+        if y.ndim != 1 or y.dtype.kind not in "iuf" or self.fault(y) is not None:
             raise DataError(f"'{name}' isn't a count", expected="0, 1, 2, …", advice="another family")
         return Response(y.astype(float))
+
+    def fault(self, y):
+        return None if ((y >= 0) & (y == np.floor(y))).all() else "no count in places"
 
     def log_density(self, y, eta, *dispersions, weights=None, out=None):
         found = y * eta - np.exp(eta) - special.gammaln(y + 1)

@@ -264,6 +264,8 @@ def test_weights_mean_what_the_family_says(case: Case):
 def test_a_response_is_read_or_refused_with_advice(family: Family):
     y = Case(family, (1.5, 4.0, 5.0, 6.0)[: len(family.dispersions)], None).y()
     np.testing.assert_array_equal(family.encode("y", y).y, y)
+    assert family.fault(y) is None
+    assert family.fault(np.append(y, np.nan)) is not None
     missing = np.where(np.arange(12) == 3, np.nan, y)
     for other in (np.full((12, 3), 0.5), pd.Series(["a", "b", "c"] * 4), missing):
         with pytest.raises(DataError, match="Try: "):
