@@ -118,12 +118,14 @@ class Covariance(ABC):
     """What formulas write before a bar, if not the name: ``us(x | group)``."""
     over_time: ClassVar[bool] = False
     """Whether the columns have positions."""
+    equally_spaced: ClassVar[bool] = False
+    """Whether these have to be equally spaced."""
 
     turns: ClassVar[bool] = False
     """Whether the correlations with one column's sign turned round are of the structure again."""
 
     def __post_init__(self) -> None:
-        """Whether the positions are k numbers that rise; a structure may ask for more.
+        """Whether the positions are k numbers that rise, by equal steps if the structure needs it.
 
         Raises
         ------
@@ -135,6 +137,14 @@ class Covariance(ABC):
                 f"the positions of {self.k} columns are {self.at}",
                 expected=f"{self.k} numbers that rise",
                 advice="one column for each time, in the order of time",
+            )
+        gaps = np.diff(self.positions)
+        if self.equally_spaced and self.k > 2 and not np.allclose(gaps, gaps[0], rtol=1e-9):
+            times = ", ".join(f"{time:g}" for time in self.positions)
+            raise ModelError(
+                f"the times of '{self.name}' aren't equally spaced: {times}",
+                expected="equally spaced times, or there are lags that no pair of columns has",
+                advice="'ar1', which counts gaps, or 'unstructured'",
             )
 
     @property

@@ -9,7 +9,6 @@ import numpy as np
 
 from bayesmm.covariance.cholesky import cholesky_rows, correlation_cholesky
 from bayesmm.covariance.contract import Covariance, Shape
-from bayesmm.errors import ModelError
 
 
 class Toeplitz(Covariance):
@@ -35,17 +34,7 @@ class Toeplitz(Covariance):
 
     name: ClassVar[str] = "toep"
     over_time: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        gaps = np.diff(self.positions)
-        if len(gaps) and not np.allclose(gaps, gaps[0], rtol=1e-9):
-            times = ", ".join(f"{time:g}" for time in self.positions)
-            raise ModelError(
-                f"the times of '{self.name}' aren't equally spaced: {times}",
-                expected="equally spaced times, or there are lags that no pair of columns has",
-                advice="'ar1', which counts gaps, or 'unstructured'",
-            )
+    equally_spaced: ClassVar[bool] = True
 
     @property
     def sds(self) -> tuple[int, ...]:

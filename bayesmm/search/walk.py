@@ -125,13 +125,16 @@ class Walk:
 
 
 def _curvature(along: Held, x: np.ndarray, value: float) -> np.ndarray:
-    """The Hessian in x, from differences of the gradient."""
+    """The Hessian in x, from differences of the gradient; those at a wall are taken about a point inside."""
+    walls = np.where(along.bounded, -np.inf, along.lower)
+    x = np.clip(x, walls, along.upper)
     rows = []
     for i, unit in enumerate(along.units):
-        step = np.zeros(len(x))
-        step[i] = 1e-4 * max(unit, abs(x[i]))
-        up, down = along.deviance(x + step, value)[1], along.deviance(x - step, value)[1]
-        rows.append((up - down) / (2 * step[i]))
+        h = 1e-4 * max(unit, abs(x[i]))
+        up, down = x.copy(), x.copy()
+        middle = np.clip(x[i], walls[i] + 2 * h, along.upper[i] - 2 * h)
+        up[i], down[i] = middle + h, middle - h
+        rows.append((along.deviance(up, value)[1] - along.deviance(down, value)[1]) / (up[i] - down[i]))
     hessian = np.array(rows).reshape(len(x), len(x))
     return (hessian + hessian.T) / 2
 
