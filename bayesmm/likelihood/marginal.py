@@ -29,9 +29,12 @@ from bayesmm.likelihood.coordinates import (
     whitened,
 )
 from bayesmm.likelihood.moment_start import moment_start
-from bayesmm.likelihood.row_pass import one_pass
+from bayesmm.likelihood.row_pass import one_pass, response_pass
 from bayesmm.likelihood.variances import Variances
 from bayesmm.parallel import one_thread
+
+FEW_ROWS = 20_000
+"""Rows up to which another response of one grouping factor goes by matrices, which are quicker there."""
 
 
 class MarginalLikelihood:
@@ -79,14 +82,22 @@ class MarginalLikelihood:
         DataError
             If X explains the response exactly.
         """
-        coordinates = of_response(self.coordinates, design.rows, design.weights)
-        rows = whitened(design.rows, coordinates, design.weights)
-        cross = self.cross.with_response(*self.pattern.column(rows))
+        found = None
+        if len(design.factors) == 1 and design.n > FEW_ROWS:
+            found = response_pass(design, design.weights, self.coordinates)
+        if found is not None:
+            coordinates, effects, fixed = found
+            cross = self.cross.with_response([effects], fixed)
+        else:
+            coordinates = of_response(self.coordinates, design.rows, design.weights)
+            rows = whitened(design.rows, coordinates, design.weights)
+            cross = self.cross.with_response(*self.pattern.column(rows))
         other = object.__new__(type(self))  # what else is kept belongs to the old response
         other.design, other.coordinates, other.cross = design, coordinates, cross
         other.variances = self.variances
         other.one_factor = closed_form(cross)
-        other.__dict__["pattern"] = self.pattern
+        if "pattern" in self.__dict__:
+            other.__dict__["pattern"] = self.pattern
         if "layout" in self.__dict__:
             other.__dict__["layout"] = self.layout.filled(cross)
         return other

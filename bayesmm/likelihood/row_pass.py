@@ -18,7 +18,7 @@ Where the Gram matrix can't be trusted (:data:`TRUSTED`), the caller takes the w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -75,19 +75,25 @@ def one_pass(design: Design, weights: np.ndarray | None) -> tuple[Coordinates, C
         term.covariance.basis(moments.raw(at) / table.n)
         for term, at in zip(design.terms, table.xi, strict=True)
     )
-    A, B, total = _level_sums(design, table, moments, _weights(table, moments, gamma, bases))
-    explained = solve_triangular(R, total[table.x], transposed=True)
-    if not explained @ explained <= SETTLED * total[-1]:
+    c, k = table.c, table.k
+    rows, columns = np.tril_indices(k)
+    own = np.column_stack([rows, columns]) + c
+    beside = np.array([(c + a, b) for a in range(k) for b in (*table.x, c - 1)]).reshape(-1, 2)
+    weighted = _weights(table, moments, gamma, bases)
+    sums, total = _level_sums(design, table, moments, weighted, np.concatenate([own, beside]))
+    place = np.zeros((k, k), dtype=np.int64)
+    place[rows, columns] = place[columns, rows] = np.arange(len(rows))
+    A, B = sums[place], sums[len(rows) :].reshape(k, -1, sums.shape[1])
+    left = _left(table, moments, R, total)
+    if left is None:
         return None
-    p = len(gamma)
-    scale = float(np.sqrt((total[-1] - explained @ explained) / (table.n - p)))
-    check_left(scale, float(np.sqrt(moments.raw(np.array([table.c - 1]))[0, 0] / table.n)))
+    scale, beside_y = left
 
+    p = len(gamma)
     whiten = np.zeros((p + 1, p + 1))
     whiten[:p, :p], whiten[p, p] = solve_triangular(R, np.eye(p)), 1.0 / scale
     response = np.eye(p + 1)
-    response[:p, p] = response[p, :p] = explained / scale
-    response[p, p] = total[-1] / scale**2
+    response[p] = response[:, p] = beside_y
     cross = CrossProduct(
         groups=groups_of(design),
         n=table.n,
@@ -97,12 +103,67 @@ def one_pass(design: Design, weights: np.ndarray | None) -> tuple[Coordinates, C
         pairs={},
         response=response,
     )
-    means = moments.means[table.x]
     if p:
-        gamma[0] += moments.means[-1] - means @ gamma
-        R[0] += R[0, 0] * means  # R [1 x̄'; 0 I]; means are zero, the first one's too, if nothing is centred
+        # R [1 x̄'; 0 I]; means are zero, the first one's too, if nothing is centred
+        R[0] += R[0, 0] * moments.means[table.x]
     log_weights = 0.0 if weights is None else float(np.sum(np.log(weights)))
+    gamma = _about_zero(gamma, table, moments)
     return Coordinates(R, gamma, scale, bases, table.n, log_weights), cross
+
+
+def response_pass(
+    design: Design, weights: np.ndarray | None, coordinates: Coordinates
+) -> tuple[Coordinates, np.ndarray, np.ndarray] | None:
+    """For another response of a design in one-pass coordinates: its coordinates, and its column alone.
+
+    Cost: of the second pass over the rows only k multiplications a row and not k(k + 1)/2 + k(p + 1).
+
+    Returns
+    -------
+    coordinates, effects, fixed
+        With new γ and s; Z'ỹ (ℓ, k); X̃'ỹ and then ỹ'ỹ (p + 1,). None as for :func:`one_pass`.
+
+    Raises
+    ------
+    DataError
+        If X explains the response exactly.
+    """
+    table = _Table.of(design, weights)
+    moments = _Moments.of(table)
+    R = _triangle(moments.gram[np.ix_(table.x, table.x)])
+    if R is None:
+        return None
+    gamma = solve_triangular(R, solve_triangular(R, moments.gram[table.x, -1], transposed=True))
+    pairs = np.array([(table.c + a, table.c - 1) for a in range(table.k)])
+    weighted = _weights(table, moments, gamma, coordinates.bases)
+    sums, total = _level_sums(design, table, moments, weighted, pairs)
+    left = _left(table, moments, R, total)
+    if left is None:
+        return None
+    scale, fixed = left
+    changed = replace(coordinates, gamma=_about_zero(gamma, table, moments), scale=scale)
+    return changed, sums.T / scale, fixed
+
+
+def _left(
+    table: _Table, moments: _Moments, R: np.ndarray, total: np.ndarray
+) -> tuple[float, np.ndarray] | None:
+    """s, and X̃'ỹ and ỹ'ỹ (p + 1,), of [X r]'r among all columns (c,); None if r isn't all that is left."""
+    explained = solve_triangular(R, total[table.x], transposed=True)
+    if not explained @ explained <= SETTLED * total[-1]:
+        return None
+    scale = float(np.sqrt((total[-1] - explained @ explained) / (table.n - len(explained))))
+    check_left(scale, float(np.sqrt(moments.raw(np.array([table.c - 1]))[0, 0] / table.n)))
+    return scale, np.append(explained / scale, total[-1] / scale**2)
+
+
+def _about_zero(gamma: np.ndarray, table: _Table, moments: _Moments) -> np.ndarray:
+    """γ (p,) for the columns as they are, of that for centred ones."""
+    if len(gamma) == 0:
+        return gamma
+    found = gamma.copy()
+    found[0] += moments.means[-1] - moments.means[table.x] @ gamma
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +219,11 @@ class _Table:
     @property
     def c(self) -> int:
         return len(self.sources)
+
+    @property
+    def k(self) -> int:
+        """The number of columns of all terms."""
+        return sum(map(len, self.xi))
 
     @property
     def is_ones(self) -> np.ndarray:
@@ -246,15 +312,14 @@ def _weights(table: _Table, moments: _Moments, gamma: np.ndarray, bases: Sequenc
 
 
 def _level_sums(
-    design: Design, table: _Table, moments: _Moments, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A (k, k, ℓ), B (k, p + 1, ℓ) with X centred and not whitened, and [X r]'r among all columns (c,)."""
-    factor, c, k = design.terms[0].factor, table.c, sum(len(at) for at in table.xi)
-    levels, right = len(factor), [*table.x.tolist(), c - 1]
-    rows, columns = np.tril_indices(k)
-    pairs = [(c + a, c + b) for a, b in zip(rows, columns, strict=True)]
-    pairs = np.array(pairs + [(c + a, b) for a in range(k) for b in right], dtype=np.int64)
-    m = len(pairs)
+    design: Design, table: _Table, moments: _Moments, weights: np.ndarray, pairs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums (m, ℓ) over each level's rows of the products of m pairs of columns; and [X r]'r among all (c,).
+
+    ``pairs`` (m, 2) counts the columns of Xi T⁻¹ from c on; X is centred and not whitened.
+    """
+    factor, c, k, m = design.terms[0].factor, table.c, table.k, len(pairs)
+    levels, pairs = len(factor), np.ascontiguousarray(pairs, dtype=np.int64)
     total, arguments = np.zeros(c), (moments.means, weights, table.root_at, pairs)
     starts = factor.starts
     if starts is not None:
@@ -262,12 +327,9 @@ def _level_sums(
         tile = np.zeros((c + k) * ROWS_OF_A_TILE + m)
         sizes = np.array([c, k, m, 0, levels, levels])
         sums_of_runs(table.columns, sizes, *arguments, starts, tile, sums, total)
-    else:
-        by_level = np.zeros((levels, m))
-        tile = np.empty((c + k + m) * ROWS_OF_A_TILE)
-        sizes, codes = np.array([c, k, m]), np.ascontiguousarray(factor.codes)
-        sums_of_levels(table.columns, sizes, *arguments, codes, table.n, tile, by_level, total)
-        sums = np.ascontiguousarray(by_level.T)
-    place = np.zeros((k, k), dtype=np.int64)
-    place[rows, columns] = place[columns, rows] = np.arange(len(rows))
-    return sums[place], sums[len(rows) :].reshape(k, len(right), levels), total
+        return sums, total
+    by_level = np.zeros((levels, m))
+    tile = np.empty((c + k + m) * ROWS_OF_A_TILE)
+    sizes, codes = np.array([c, k, m]), np.ascontiguousarray(factor.codes)
+    sums_of_levels(table.columns, sizes, *arguments, codes, table.n, tile, by_level, total)
+    return np.ascontiguousarray(by_level.T), total

@@ -9,20 +9,22 @@ import pandas as pd
 import pytest
 
 import bayesmm as bmm
+from bayesmm.blocks import CrossProduct
 from bayesmm.design import Design, build_design
 from bayesmm.design.sources import INDICATOR, ModelMatrix, Source
 from bayesmm.errors import DataError
 from bayesmm.likelihood import MarginalLikelihood
-from bayesmm.likelihood.coordinates import coordinates_of
+from bayesmm.likelihood.coordinates import Coordinates, coordinates_of
+from bayesmm.likelihood.profiled import Profiled
 from bayesmm.likelihood.row_pass import one_pass
 from tests.designs import CASES, design
 
 ONE = [name for name in CASES if len({term.group for term in design(name).terms}) == 1]
 
 
-def checked_against_matrices(built: Design) -> None:
+def checked_against_matrices(built: Design, found: tuple[Coordinates, CrossProduct] | None = None) -> None:
     """The cross-product is that of [Z X y] written out, in the coordinates that were chosen."""
-    coordinates, cross = one_pass(built, built.weights)
+    coordinates, cross = found or one_pass(built, built.weights)
     w = np.ones(built.n) if built.weights is None else built.weights
     root = np.sqrt(w)[:, None]
     y = built.y - (0.0 if built.offset is None else built.offset)
@@ -92,6 +94,30 @@ def test_of_indicators_that_are_read_from_codes_of_either_type(kind: type):
     fixed = ModelMatrix(built.n, (*built.sources[:2], *read))
     np.testing.assert_array_equal(fixed.array, built.X)
     checked_against_matrices(replace(built, rows=replace(built.rows, fixed=fixed)))
+
+
+@pytest.mark.parametrize("options", [{}, {"weights": "w", "offset": "o"}])
+@pytest.mark.parametrize(
+    "formula", ["y ~ x + c + (x | g)", "y ~ 0 + x + (1 | g) + (0 + x + w | g)", "y ~ 0 + (1 | g)"]
+)
+@pytest.mark.parametrize("in_order", [True, False])
+def test_of_another_response(
+    formula: str, options: dict[str, str], in_order: bool, monkeypatch: pytest.MonkeyPatch
+):
+    data = rows() if in_order else rows().sample(frac=1.0, random_state=1)
+    built = build_design(formula, data, **options)
+    other = built.with_response(2.0**20 - 30.0 * built.y + np.random.default_rng(9).normal(size=built.n))
+    monkeypatch.setattr("bayesmm.likelihood.marginal.FEW_ROWS", 0)
+    likelihood = MarginalLikelihood(built)
+    changed = likelihood.with_response(other)
+    assert not any("array" in vars(term.matrix) for term in built.terms)  # it went by columns
+    checked_against_matrices(other, (changed.coordinates, changed.cross))
+    assert changed.cross.diagonal[0] is likelihood.cross.diagonal[0]
+    fresh = MarginalLikelihood(other)
+    phi = np.full(fresh.size, 0.4)
+    for reml in (True, False):
+        ours, theirs = (Profiled(each, reml=reml).value(phi) for each in (changed, fresh))
+        assert ours == pytest.approx(theirs, rel=1e-12)
 
 
 def fitted(formula: str, data: pd.DataFrame) -> tuple[float, np.ndarray]:
