@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from bayesmm.checks import check_prob
 from bayesmm.design import Design
 from bayesmm.design.entrance import frame_of_kind, kind_of
 from bayesmm.errors import ModelError
-from bayesmm.estimate.certificate import Certificate
+from bayesmm.estimate.certificate import Certificate, certify
 from bayesmm.estimate.from_optimum import FromOptimum
 from bayesmm.estimate.predictions import check_options, prediction_table, simulated
 from bayesmm.estimate.profile import profile
@@ -22,6 +23,7 @@ from bayesmm.estimate.storage import estimate_tree, restored
 from bayesmm.estimate.summary import estimate_sheet
 from bayesmm.likelihood import Profiled, Solution
 from bayesmm.model import MixedModel
+from bayesmm.parallel import one_thread
 from bayesmm.predict import rows_to_predict
 from bayesmm.search import Optimum, Profile
 from bayesmm.sheet import Sheet
@@ -36,15 +38,18 @@ class Estimate(FromOptimum):
     ----------
     model
         The model that was fitted.
-    certificate
-        Whether and where the search converged, in numbers and in words.
     """
 
     model: MixedModel
-    certificate: Certificate
     _objective: Profiled
     _optimum: Optimum
     _solution: Solution
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """Whether and where the search converged, in numbers and in words."""
+        with one_thread():
+            return certify(self._objective, self._optimum, self._solution)
 
     @property
     def reml(self) -> bool:

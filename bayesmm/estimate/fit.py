@@ -1,9 +1,8 @@
-"""Fit a model by ML or REML: likelihood, search, certificate, estimate; each step is open to the user."""
+"""Fit a model by ML or REML: likelihood, search, estimate; each step is open to the user."""
 
 from __future__ import annotations
 
 from bayesmm.design.identification import check_identified
-from bayesmm.estimate.certificate import certify
 from bayesmm.estimate.estimate import Estimate
 from bayesmm.model import MixedModel
 from bayesmm.parallel import one_thread
@@ -32,5 +31,4 @@ def fit(model: MixedModel, *, reml: bool = True) -> Estimate:
     with one_thread():
         optimum = minimise(objective)
         solution = objective.solution(optimum.phi)
-        certificate = certify(objective, optimum, solution)
-    return Estimate(model, certificate, objective, optimum, solution)
+    return Estimate(model, objective, optimum, solution)

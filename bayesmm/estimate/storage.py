@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmm.errors import ModelError
-from bayesmm.estimate.certificate import Certificate, certify
 from bayesmm.likelihood import Profiled, Solution
 from bayesmm.model import MixedModel, file_attributes
 from bayesmm.parallel import one_thread
@@ -63,8 +62,8 @@ def estimate_tree(
     return tree
 
 
-def restored(path: str | Path, model: MixedModel) -> tuple[Certificate, Profiled, Optimum, Solution]:
-    """What an estimate of the model is made of, from its file; the certificate is made anew.
+def restored(path: str | Path, model: MixedModel) -> tuple[Profiled, Optimum, Solution]:
+    """What an estimate of the model is made of, from its file; what is known of the place is found anew.
 
     Raises
     ------
@@ -101,8 +100,7 @@ def restored(path: str | Path, model: MixedModel) -> tuple[Certificate, Profiled
             starts=tuple(json.loads(data.attrs["restarts"])),
             evaluations=int(data.attrs["evaluations"]),
         )
-        certificate = certify(objective, optimum, solution)
-    return certificate, objective, optimum, solution
+    return objective, optimum, solution
 
 
 def _other(got: str) -> ModelError:

@@ -18,6 +18,8 @@ FREE_OF_CHARGE = 1e-9
 """What the value may rise by when something small is put to zero."""
 SADDLE = 1e-7
 """A slope in a variance, per row, that counts as negative: what it could gain is of order 10⁻¹³ a level."""
+BENT = 1e-6
+"""A negative curvature, relative to the greatest, that isn't rounding."""
 STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Standard deviations that are tried when the boundary is left."""
 
@@ -54,15 +56,23 @@ def edges(at: Evaluations, region: Region, x: np.ndarray) -> list[Edge]:
     return found
 
 
+def bends_down(hessian: np.ndarray) -> bool:
+    """Whether a Hessian (f, f) has a direction of negative curvature that isn't rounding."""
+    if not hessian.size:
+        return False
+    values = np.linalg.eigvalsh(hessian)
+    return bool(values[0] < -BENT * max(1.0, values[-1]))
+
+
 def escape(
-    at: Evaluations, region: Region, x: np.ndarray, hessian: np.ndarray, on: list[Edge]
+    at: Evaluations, region: Region, x: np.ndarray, hessian: np.ndarray | None, on: list[Edge]
 ) -> tuple[str, np.ndarray] | None:
     """A reason to search on and a point to start from, or None at a local minimum.
 
     Parameters
     ----------
     hessian
-        (f, f) in the free parameters of x (d,).
+        (f, f) in the free parameters of x (d,); None to look at the boundary alone.
     on
         The blocks on the boundary.
     """
@@ -76,12 +86,10 @@ def escape(
                 trial[own] = chart.grow(x[own], edge.direction, step * region.natural[own.start])
                 trials.append(trial)
             return "a variance at zero that wants to grow (saddle)", min(trials, key=at.value)
-    if hessian.size:
-        values, vectors = np.linalg.eigh(hessian)
-        if values[0] < -1e-6 * max(1.0, values[-1]):
-            direction = np.zeros_like(x)
-            direction[region.free(x)] = vectors[:, 0]
-            trials = [x + sign * step * direction for step in STEPS for sign in (1.0, -1.0)]
-            bounded = [np.clip(trial, region.lower, region.upper) for trial in trials]
-            return "a direction of negative curvature (saddle)", min(bounded, key=at.value)
+    if hessian is not None and bends_down(hessian):
+        direction = np.zeros_like(x)
+        direction[region.free(x)] = np.linalg.eigh(hessian)[1][:, 0]
+        trials = [x + sign * step * direction for step in STEPS for sign in (1.0, -1.0)]
+        bounded = [np.clip(trial, region.lower, region.upper) for trial in trials]
+        return "a direction of negative curvature (saddle)", min(bounded, key=at.value)
     return None

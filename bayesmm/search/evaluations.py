@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayesmm.search.newton import updated
 from bayesmm.search.objective import Objective
 
 
@@ -20,6 +21,7 @@ class Evaluations:
         self.objective = objective
         self.count = 0
         self._seen: dict[bytes, tuple[float, np.ndarray]] = {}
+        self._path: list[tuple[np.ndarray, np.ndarray]] = []
         self._curved: dict[bytes, tuple[float, np.ndarray, np.ndarray]] = {}
 
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -44,7 +46,20 @@ class Evaluations:
             self.count += 1
             self._curved[key] = self.objective.with_curvature(x)
             self._seen[key] = self._curved[key][:2]
+            self._path.append((x.copy(), self._curved[key][1]))
         return self._curved[key]
+
+    def curvature(self, x: np.ndarray) -> np.ndarray:
+        """(d, d) the Hessian at x (d,) by what is known without another evaluation, or one more.
+
+        What :meth:`with_curvature` says, brought up to date with how the gradient changed on the last d ways
+        to x: close by these are the Hessian's own products with them.
+        """
+        _, gradient, B = self.with_curvature(x)
+        for passed, before in self._path[-len(x) - 1 :]:
+            if (passed != x).any() and np.isfinite(before).all():
+                B = updated(B, x - passed, gradient - before)
+        return B
 
     def slopes(self, x: np.ndarray) -> list[np.ndarray]:
         """For each block the derivative in λ̃λ̃' (k, k)."""

@@ -85,9 +85,9 @@ def judge(
         What is told of the search that came there.
     """
     search = _Search(objective)
-    bent, on = hessian(search.at, search.region, x), edges(search.at, search.region, x)
-    saddle = escape(search.at, search.region, x, bent, on) is not None
-    return replace(search.optimum(x, bent, on, saddle, starts), evaluations=evaluations)
+    bent, on = search.hessian(x), edges(search.at, search.region, x)
+    downhill = escape(search.at, search.region, x, bent, on) is not None
+    return replace(search.optimum(x, bent, on, downhill, starts), evaluations=evaluations)
 
 
 class _Search:
@@ -111,7 +111,7 @@ class _Search:
             if (settled[bounded] == 0).sum() > (x[bounded] == 0).sum():
                 settled = self.descend(settled, zeros)
             x = self.finish(self.try_boundary(settled))
-            bent, on = hessian(at, region, x), edges(at, region, x)
+            bent, on = self.hessian(x), edges(at, region, x)
             onward = escape(at, region, x, bent, on)
             given_up = len(starts) == MAX_RESTARTS
             if onward is not None and not given_up:
@@ -122,9 +122,14 @@ class _Search:
                     x = better
                     continue
             x, before = self.polish(x, bent), x
-            if x is not before and (self.objective.exact or _nearly_flat(bent)):
+            if bent is not None and x is not before and (self.objective.exact or _nearly_flat(bent)):
                 bent = hessian(at, region, x)
             return self.optimum(x, bent, on, onward is not None and given_up, tuple(starts))
+
+    def hessian(self, x: np.ndarray) -> np.ndarray | None:
+        """(f, f) at x (d,); None where it would take differences of dear gradients: who asks for it pays."""
+        dear = not self.objective.exact and self.objective.cost > DEAR
+        return None if dear else hessian(self.at, self.region, x)
 
     def descend(self, x: np.ndarray, floor: np.ndarray) -> np.ndarray:
         """Newton steps on the parameters of columns that aren't zero, diagonals at least ``floor`` (d,)."""
@@ -187,7 +192,7 @@ class _Search:
 
         return self._newton(evaluate, x, free, np.zeros_like(x), max_evaluations=30)
 
-    def polish(self, x: np.ndarray, bent: np.ndarray) -> np.ndarray:
+    def polish(self, x: np.ndarray, bent: np.ndarray | None) -> np.ndarray:
         """The end of last Newton steps, which go by the gradient alone.
 
         A search that goes by the value stops with half of its digits in the parameters: a value that is good
@@ -195,6 +200,8 @@ class _Search:
         """
         region = self.region
         free = region.free(x)
+        if bent is None:
+            bent = self.at.curvature(x)[np.ix_(free, free)]
         if not free.any() or np.linalg.eigvalsh(bent)[0] <= 0:
             return x
         step = np.linalg.solve(bent, -self.at(x)[1][free])
@@ -213,7 +220,7 @@ class _Search:
         return x
 
     def optimum(
-        self, x: np.ndarray, bent: np.ndarray, on: list[Edge], saddle: bool, starts: tuple[str, ...]
+        self, x: np.ndarray, bent: np.ndarray | None, on: list[Edge], given_up: bool, starts: tuple[str, ...]
     ) -> Optimum:
         value, gradient = self.at(x)
         return Optimum(
@@ -221,11 +228,12 @@ class _Search:
             criterion=value,
             gradient=gradient,
             free=self.region.free(x),
-            hessian=bent,
             boundary_curvature=np.array([edge.slope for edge in on]),
-            saddle=saddle,
             starts=starts,
             evaluations=self.at.count,
+            _given_up=given_up,
+            _hessian=bent,
+            _objective=self.objective,
         )
 
 

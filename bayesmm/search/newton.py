@@ -148,3 +148,11 @@ def _positive(B: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh((B + B.T) / 2)
     values = np.maximum(np.abs(values), 1e-10 * max(np.abs(values).max(), 1e-300))
     return (vectors * values) @ vectors.T
+
+
+def updated(B: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """The Hessian that takes a ``step`` to the ``change`` of the gradient (BFGS), or B if there is none."""
+    Bs = B @ step
+    if not np.isfinite(change).all() or step @ change <= 1e-3 * abs(step @ Bs) or step @ Bs <= 0:
+        return B
+    return B - np.outer(Bs, Bs) / (step @ Bs) + np.outer(change, change) / (step @ change)

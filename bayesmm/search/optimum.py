@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+from bayesmm.parallel import one_thread
+from bayesmm.search.boundary import bends_down
+from bayesmm.search.evaluations import Evaluations
+from bayesmm.search.hessian import hessian
+from bayesmm.search.objective import Objective
+from bayesmm.search.region import Region
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,13 +29,9 @@ class Optimum:
         (d,) there.
     free
         (d,) of bool: parameters that no boundary holds.
-    hessian
-        (f, f) on the free parameters.
     boundary_curvature
         For each block on the boundary, the least derivative of the value in a variance that could be added to
         the block's; ≥ 0, but for rounding, at an optimum.
-    saddle
-        Whether there was still a direction downhill when the search gave up.
     starts
         Why the search was started again, one sentence each.
     evaluations
@@ -38,11 +42,25 @@ class Optimum:
     criterion: float
     gradient: np.ndarray
     free: np.ndarray
-    hessian: np.ndarray
     boundary_curvature: np.ndarray
-    saddle: bool
     starts: tuple[str, ...]
     evaluations: int
+    _given_up: bool
+    _hessian: np.ndarray | None
+    _objective: Objective
+
+    @cached_property
+    def hessian(self) -> np.ndarray:
+        """(f, f) on the free parameters; where evaluations are dear it is formed when first asked for."""
+        if self._hessian is not None:
+            return self._hessian
+        with one_thread():
+            return hessian(Evaluations(self._objective), Region(self._objective), self.phi)
+
+    @property
+    def saddle(self) -> bool:
+        """Whether there is still a direction downhill: the search gave up, or the Hessian shows it now."""
+        return self._given_up or (self._hessian is None and bends_down(self.hessian))
 
     @property
     def expected_decrease(self) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmm.parallel import one_thread
 from bayesmm.search.held import Held
-from bayesmm.search.newton import descend
+from bayesmm.search.newton import descend, updated
 
 STEP, LONG_STEP = 0.35, 0.6
 """How far apart the points are in ζ, and how far where the function is dear."""
@@ -116,7 +116,7 @@ class Walk:
         def objective(x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
             deviance, gradient = self._along.deviance(x, value)
             if last:
-                self._curvature = _updated(self._curvature, x - last[0][0], gradient - last[0][1])
+                self._curvature = updated(self._curvature, x - last[0][0], gradient - last[0][1])
             last[:] = [(x, gradient)]
             return deviance, gradient, self._curvature
 
@@ -137,11 +137,3 @@ def _curvature(along: Held, x: np.ndarray, value: float) -> np.ndarray:
         rows.append((along.deviance(up, value)[1] - along.deviance(down, value)[1]) / (up[i] - down[i]))
     hessian = np.array(rows).reshape(len(x), len(x))
     return (hessian + hessian.T) / 2
-
-
-def _updated(B: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """The Hessian that takes a ``step`` to the ``change`` of the gradient (BFGS), or B if there is none."""
-    Bs = B @ step
-    if not np.isfinite(change).all() or step @ change <= 1e-3 * abs(step @ Bs) or step @ Bs <= 0:
-        return B
-    return B - np.outer(Bs, Bs) / (step @ Bs) + np.outer(change, change) / (step @ change)

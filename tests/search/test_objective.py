@@ -237,3 +237,28 @@ def test_a_start_of_another_length_is_refused_by_the_objective():
     objective: Objective = nearest_to([np.eye(2)], [Unstructured(2).chart(np.eye(2))])
     with pytest.raises(ModelError, match="another length"):
         minimise(objective, np.ones(2))
+
+
+def test_where_values_are_dear_the_hessian_is_formed_when_it_is_asked_for():
+    chart, asked = Unstructured(3).chart(np.eye(3)), {}
+    for cost in (1.0, 1e9):
+        objective = nearest_to([TARGETS["inside"]], [chart])
+        objective.cost = cost
+        found = minimise(objective)
+        asked[cost] = objective.asked.count("gradient")
+        np.testing.assert_allclose(objective.matrices(found.phi)[0], TARGETS["inside"], atol=2e-6)
+        exact = nearest_to([TARGETS["inside"]], [chart], exact=True).with_curvature(found.phi)[2]
+        np.testing.assert_allclose(found.hessian, exact, rtol=0, atol=1e-6 if cost == 1.0 else 5e-3)
+        assert found.expected_decrease < 1e-12
+    assert asked[1e9] <= 3 < asked[1.0]
+
+
+def test_a_saddle_is_told_by_a_hessian_that_is_formed_afterwards():
+    """At the hill between two valleys the gradient is zero, and nothing is on the boundary."""
+    for cost in (1.0, 1e9):
+        objective = two_valleys(exact=False)
+        objective.cost = cost
+        there = judge(objective, np.array([1.0]))
+        assert np.abs(there.gradient).max() < 1e-12
+        assert len(there.boundary_curvature) == 0
+        assert there.saddle
