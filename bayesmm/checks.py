@@ -47,13 +47,17 @@ def check_count(name: str, value: Any, *, advice: str, least: int = 1) -> int:
     return int(value)
 
 
-def check_prob(prob: Any, *, usual: float = 0.95) -> float:
+def check_prob(prob: Any, *, usual: float = 0.95, name: str = "prob", advice: str = "") -> float:
     """A probability that an interval can have.
 
     Parameters
     ----------
     usual
         What is advised.
+    name
+        What the option is called.
+    advice
+        In other words than ``prob=0.95``.
 
     Raises
     ------
@@ -69,6 +73,8 @@ def check_prob(prob: Any, *, usual: float = 0.95) -> float:
     if not number or not 0 < prob < 1:
         meant = prob / 100 if number and 1 < prob < 100 else usual
         raise ModelError(
-            f"prob is {prob!r}", expected="a probability between 0 and 1", advice=f"prob={meant:g}"
+            f"{name} is {prob!r}",
+            expected="a probability between 0 and 1",
+            advice=advice or f"{name}={meant:g}",
         )
     return float(prob)

@@ -65,7 +65,7 @@ class VarianceParts:
 
 
 def variance_parts(
-    design: Design, beta: np.ndarray, covariances: Sequence[np.ndarray], sigma: np.ndarray
+    design: Design, beta: np.ndarray, covariances: Sequence[np.ndarray], *dispersions: np.ndarray
 ) -> VarianceParts:
     """The parts of the variance.
 
@@ -77,8 +77,8 @@ def variance_parts(
         (S, p) coefficients.
     covariances
         G (S, k, k) of each term.
-    sigma
-        (S,) residual standard deviations.
+    *dispersions
+        (S,) each, of the family: residual standard deviations.
 
     Examples
     --------
@@ -93,11 +93,21 @@ def variance_parts(
     for term, G in zip(design.terms, covariances, strict=True):
         part = np.einsum("sij,ij->s", G, term.Xi.T @ term.Xi / design.n)
         groups[term.group] = groups[term.group] + part if term.group in groups else part
-    away = design.X - design.X.mean(axis=0)
+    means = design.X.mean(axis=0)
+    away = design.X - means
     fixed = np.einsum("si,ij,sj->s", beta, away.T @ away / (design.n - 1), beta)
-    return VarianceParts(fixed, groups, residual_variance(design, sigma, beta @ design.X.mean(axis=0)))
+    return VarianceParts(fixed, groups, residual_variance(design, beta @ means, *dispersions))
 
 
-def residual_variance(design: Design, sigma: np.ndarray, eta: np.ndarray | float = 0.0) -> np.ndarray:
-    """(S,) the family's own, of the Gaussian mean_i σ²/w_i; ``eta`` is the predictor of an average row."""
-    return design.family.latent_variance(eta, sigma, weights=design.weights)
+def residual_variance(design: Design, linear: np.ndarray, *dispersions: np.ndarray) -> np.ndarray:
+    """(S,) what the family adds, for the Gaussian mean_i σ²/w_i.
+
+    Parameters
+    ----------
+    linear
+        (S,) Xβ + Zb of an average row, without the offset.
+    *dispersions
+        (S,) each, of the family.
+    """
+    eta = linear + (0.0 if design.offset is None else float(design.offset.mean()))
+    return design.family.latent_variance(eta, *dispersions, weights=design.weights)

@@ -190,6 +190,7 @@ class Estimate(FromOptimum):
             need_weights=kind == "response",
         )
         table = prediction_table(
+            self.model.family,
             self._objective.likelihood,
             self._optimum.phi,
             self._solution,

@@ -169,7 +169,8 @@ class FromOptimum(Fitted):
         if kind == "fitted":
             linear = self.fitted - (0.0 if self.design.offset is None else self.design.offset)
             part = float(np.var(linear, ddof=1))
-            left = float(residual_variance(self.design, np.array([self.sigma]))[0])
+            centre, sigma = np.array([linear.mean()]), np.array([self.sigma])
+            left = float(residual_variance(self.design, centre, sigma)[0])
             return Values.about(kinds, np.array([part / (part + left)]), np.array([np.nan]), [SHARE])
         return self._shares(kinds)
 

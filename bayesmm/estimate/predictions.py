@@ -10,6 +10,7 @@ from scipy.special import ndtri
 
 from bayesmm.checks import check_choice, check_count, check_prob
 from bayesmm.design import Design, Rows
+from bayesmm.families import Family
 from bayesmm.likelihood import MarginalLikelihood, Solution
 from bayesmm.predict import (
     KINDS,
@@ -37,6 +38,7 @@ def check_options(kind: object, prob: object) -> None:
 
 
 def prediction_table(
+    family: Family,
     likelihood: MarginalLikelihood,
     phi: np.ndarray,
     solution: Solution,
@@ -59,7 +61,7 @@ def prediction_table(
         likelihood, phi, rows, solution.factors, sigma=solution.sigma, new_effects=new_levels == "sample"
     )
     if kind == "response":
-        variance += solution.sigma**2 / (1.0 if rows.weights is None else rows.weights)
+        variance += family.moments(mean, solution.sigma, weights=rows.weights)[1]
     se = np.sqrt(variance)
     half = ndtri(0.5 + prob / 2) * se
     table = pd.DataFrame({"mean": mean, "se": se, "lower": mean - half, "upper": mean + half}, rows.index)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from bayesmm.checks import check_choice, check_count
+from bayesmm.checks import check_choice, check_count, check_prob
 from bayesmm.errors import ModelError
 from bayesmm.model import MixedModel
 from bayesmm.parallel import one_thread
@@ -99,15 +98,10 @@ def sample(
     tune = check_count("tune", tune, advice="tune=1000")
     chains = check_count("chains", chains, advice="chains=4")
     cores = None if cores is None else check_count("cores", cores, advice="cores=None")
-    if isinstance(target_accept, bool) or not isinstance(target_accept, Real) or not 0 < target_accept < 1:
-        raise ModelError(
-            f"target_accept is {target_accept!r}",
-            expected="a number between 0 and 1",
-            advice="0.9, or 0.99 where transitions diverge",
-        )
+    accept = check_prob(target_accept, name="target_accept", advice="0.9, or 0.99 where transitions diverge")
     seed = seed_of(random_seed)
     common = {"draws": draws, "chains": chains, "seed": seed, "progressbar": bool(progressbar)}
-    nuts = {"tune": tune, "target_accept": float(target_accept)}
+    nuts = {"tune": tune, "target_accept": accept}
     target = MarginalTarget(model, cores or os.cpu_count() or 1)
     target.check_proper()
     if method == "nuts":

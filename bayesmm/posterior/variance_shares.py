@@ -48,10 +48,10 @@ def _fitted_r2(design: Design, data: xr.DataTree) -> np.ndarray:
     """Var_i(x_i'β + z_i'b)/(that + residual variance), with each draw's own b."""
     draws = arrays_of(design, data)
     rows = replace(rows_of_design(design), offset=None)
-    fitted = np.empty(len(draws))
-    for at, mean in fitted_means(draws, rows):
-        fitted[at] = mean.var(axis=1, ddof=1)
-    return fitted / (fitted + residual_variance(design, *draws.dispersions(slice(0, len(draws)))))
+    fitted, centre = np.empty(len(draws)), np.empty(len(draws))
+    for at, linear in fitted_means(draws, rows):
+        fitted[at], centre[at] = linear.var(axis=1, ddof=1), linear.mean(axis=1)
+    return fitted / (fitted + residual_variance(design, centre, *draws.dispersions(slice(0, len(draws)))))
 
 
 def _values(data: xr.DataTree, shares: Mapping[str, np.ndarray]) -> Values:
