@@ -114,7 +114,19 @@ class MixedModel:
         """The marginal likelihood of the variance parameters; formed once, used by every fit and sampler.
 
         ``.internal(theta)`` and ``.external(phi)`` change between its parameters and lme4's θ.
+
+        Raises
+        ------
+        ModelError
+            If the family isn't exact: b and β can't be integrated out then.
         """
+        if not self.family.exact:
+            exact = [name for name, family in FAMILIES.items() if family.exact]
+            raise ModelError(
+                f"the family {self.family.name!r} has no likelihood in closed form",
+                expected=f"for an estimate or a sampler of variances alone {', '.join(map(repr, exact))}",
+                advice="model.to_pymc(), which keeps all parameters",
+            )
         with one_thread():
             return MarginalLikelihood(self.design)
 
