@@ -1,4 +1,4 @@
-"""Families that the package lacks go through the rooms that ask the family: nothing there is the Gaussian's."""
+"""Families that the package lacks go through the rooms that ask the family: nothing there is Gaussian."""
 
 import numpy as np
 import pandas as pd
