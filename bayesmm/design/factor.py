@@ -196,7 +196,7 @@ def _coded(column: pd.Series) -> tuple[np.ndarray | None, pd.Index, np.ndarray |
     if isinstance(column.dtype, pd.CategoricalDtype):
         factor = plain(column).array  # without the categories that don't occur
         starts = _starts(factor.codes)
-        return (factor.codes if starts is None else None), pd.Index(factor.categories), starts
+        return (factor.codes if starts is None else None), factor.categories, starts
     if column.dtype == np.int64:
         codes, levels, starts = _coded_numbers(column.to_numpy())
         return codes, pd.Index(levels), starts

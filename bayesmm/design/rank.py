@@ -46,9 +46,13 @@ def aliased_sources(matrix: ModelMatrix) -> list[int]:
     if p == 0 or (p == 1 and not matrix.sources[0].is_zero):
         return []
     some = matrix.rows(slice(0, n, max(1, n // max(SOME, ROWS_A_COLUMN * p))))
-    length = np.sqrt(np.einsum("ij,ij->j", some, some))
-    if len(some) >= p and length.all():
-        left = np.abs(np.diag(_triangle(some / length)))
+    with np.errstate(all="ignore"):  # what overflows is left to the whole matrix
+        gram = some.T @ some
+        length = np.sqrt(gram.diagonal())
+        try:
+            left = np.linalg.cholesky(gram / np.outer(length, length)).diagonal()
+        except np.linalg.LinAlgError:
+            left = np.zeros(p)
         whole = np.array([np.sqrt(n if s.kind != NUMBERS else s.square) for s in matrix.sources])
         if left.min() > CLEAR and (left * length > MARGIN * TOLERANCE * whole).all():
             return []
