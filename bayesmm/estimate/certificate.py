@@ -73,9 +73,12 @@ class Certificate:
     def __repr__(self) -> str:
         return str(self)
 
+    def sheet(self) -> Sheet:
+        """The verdict as a page, with the numbers behind it."""
+        return Sheet(self.verdict, (*self._numbers(), ("search", self._search())), (), self._remarks())
+
     def _repr_html_(self) -> str:
-        facts = (*self._numbers(), ("search", self._search()))
-        return Sheet(self.verdict, facts, (), self._remarks())._repr_html_()
+        return self.sheet()._repr_html_()
 
     def _numbers(self) -> tuple[tuple[str, str], ...]:
         eigenvalues = ", ".join(f"{v:.3g}" for v in self.hessian_eigenvalues) or "none (all at zero)"

@@ -85,8 +85,12 @@ class Certificate:
     def __repr__(self) -> str:
         return str(self)
 
+    def sheet(self) -> Sheet:
+        """The verdict as a page, with the numbers behind it."""
+        return Sheet(self.verdict, (*self._numbers(), *self._counts()), (), self.advice)
+
     def _repr_html_(self) -> str:
-        return Sheet(self.verdict, (*self._numbers(), *self._counts()), (), self.advice)._repr_html_()
+        return self.sheet()._repr_html_()
 
     def _numbers(self) -> tuple[tuple[str, str], ...]:
         found = []

@@ -110,7 +110,8 @@ class Profile:
             f"{100 * prob:g}% interval {lower:.5g} to {upper:.5g}, {len(self.values)} points"
         )
 
-    def _repr_html_(self) -> str:
+    def sheet(self) -> Sheet:
+        """The profile as a page: estimate and intervals."""
         probs = [prob for prob in SHOWN if prob <= self.prob] or [self.prob]
         ends = pd.DataFrame(
             [self.interval(prob) for prob in probs],
@@ -119,7 +120,10 @@ class Profile:
         )
         facts = (("Estimate", f"{self.estimate:.5g}"), ("Points", str(len(self.values))))
         title = f"Profile of {self.parameter} ({self.method})"
-        return Sheet(title, facts, (Table("Intervals", ends),))._repr_html_()
+        return Sheet(title, facts, (Table("Intervals", ends),))
+
+    def _repr_html_(self) -> str:
+        return self.sheet()._repr_html_()
 
     @cached_property
     def _spline(self) -> CubicSpline | PchipInterpolator:

@@ -219,6 +219,19 @@ def test_a_posterior_alone_is_enough(name: str, plot: Plot):
     assert "nan" not in said(figure)
 
 
+@pytest.mark.parametrize(
+    "plot",
+    [plots.plot_lines, plots.plot_shrinkage, plots.plot_effects, plots.plot_residuals, plots.plot_matrices],
+)
+def test_a_posterior_that_has_no_estimate_beside_it_is_enough(plot: Plot):
+    """One row a level: only priors tell the two variances apart, and REML can't."""
+    data = bmm.load_data("sleepstudy").iloc[:12].assign(row=range(12))
+    model = bmm.Model("Reaction ~ Days + (1 | row)", data)
+    with pytest.raises(bmm.DataError, match="12 levels in 12 rows"):
+        model.fit()
+    assert_legible(plot(model.sample(draws=250, random_seed=1, progressbar=False)))
+
+
 @pytest.mark.parametrize("plot", [plots.plot_lines, plots.plot_shrinkage, plots.plot_correlation])
 def test_effects_that_were_summed_up_are_enough(plot: Plot):
     model = fit_of("sleep").model

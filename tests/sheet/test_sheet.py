@@ -33,6 +33,9 @@ SHEETS = [
     pytest.param(lambda: posterior_of("sleep").sheet(), id="posterior"),
     pytest.param(lambda: bmm.compare(posterior_of("sleep"), fit_of("sleep")).sheet(), id="comparison"),
     pytest.param(lambda: fit_of("sleep").model.blocks(), id="blocks"),
+    pytest.param(lambda: fit_of("sleep").profile("sigma").sheet(), id="profile"),
+    pytest.param(lambda: fit_of("sleep").certificate.sheet(), id="search"),
+    pytest.param(lambda: posterior_of("sleep").certificate.sheet(), id="draws"),
 ]
 every_sheet = pytest.mark.parametrize("make", SHEETS)
 
