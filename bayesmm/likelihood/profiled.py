@@ -257,7 +257,7 @@ class Profiled:
 
     @cached_property
     def _constant(self) -> float:
-        """What the coordinates add to D."""
+        """What the coordinates add to the criterion, and to D."""
         coordinates = self.likelihood.coordinates
         value = 2.0 * self.degrees * np.log(coordinates.scale) - coordinates.sum_log_weights
         return float(value + 2.0 * coordinates.log_det_R if self.reml else value)
@@ -276,15 +276,22 @@ class Profiled:
         at = self._at_point(phi)
         if not np.isfinite(at.r2):
             return np.inf, np.zeros(self.size), np.eye(self.size)
-        changes = np.zeros((self.size, self.likelihood.one_factor.k, self.likelihood.one_factor.k))
-        bend = np.zeros((self.size, self.size))
-        for t, (own, chart) in enumerate(self.likelihood.variances.blocks):
-            start = self.likelihood.variances.place(t)[1]
-            columns = slice(start, start + chart.k)
-            changes[own, columns, columns] = chart.slopes(phi[own])
-            bend[own, own] = chart.bend(phi[own], at.slope[columns, columns])
+        changes, bend = self._bent(phi, at.slope)
         value = float(self._value(at.log_det_M, at.log_det_C, at.r2))
         return value, at.gradient(changes), at.hessian(changes) + bend
+
+    def _bent(self, phi: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(d, k, k) how the one group's Ψ changes with each parameter, and (d, d) ⟨slope, ∂²Ψ⟩."""
+        variances, k = self.likelihood.variances, len(slope)
+        if len(variances.charts) == 1:
+            return variances.charts[0].slopes(phi), variances.charts[0].bend(phi, slope)
+        changes, bend = np.zeros((self.size, k, k)), np.zeros((self.size, self.size))
+        for t, (own, chart) in enumerate(variances.blocks):
+            start = variances.place(t)[1]
+            columns = slice(start, start + chart.k)
+            changes[own, columns, columns] = chart.slopes(phi[own])
+            bend[own, own] = chart.bend(phi[own], slope[columns, columns])
+        return changes, bend
 
     def _off_boundary(self, phi: np.ndarray) -> np.ndarray:
         """φ itself, or, if a λ̃ is all but singular, a point just off the boundary."""
@@ -304,10 +311,8 @@ class Profiled:
         self, log_det_M: np.ndarray | float, log_det_C: np.ndarray | float, r2: np.ndarray | float
     ) -> np.ndarray:
         """The criterion in the user's units, from what a factorization says."""
-        coordinates, m = self.likelihood.coordinates, self.degrees
-        value = log_det_M + m * (1.0 + np.log(2.0 * np.pi * r2 / m))
-        value = value + 2.0 * m * np.log(coordinates.scale) - coordinates.sum_log_weights
-        return value + log_det_C + 2.0 * coordinates.log_det_R if self.reml else value
+        value = log_det_M + self.degrees * (1.0 + np.log(2.0 * np.pi * r2 / self.degrees)) + self._constant
+        return value + log_det_C if self.reml else value
 
 
 def checked_reml(reml: object) -> bool:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+from scipy.linalg.lapack import dpotrf
 
 from bayesmm.blocks.cross_product import CrossProduct
 from bayesmm.blocks.kernels.row_sums import (
@@ -280,14 +281,13 @@ class _Moments:
 
 def _triangle(gram: np.ndarray) -> np.ndarray | None:
     """R, upper triangular, R'R = gram; None if it is all but singular."""
-    length = np.sqrt(np.diag(gram))
-    if not (length > 0.0).all():
+    length = np.sqrt(gram.diagonal())
+    if not len(length):
+        return gram
+    if not length.min() > 0.0:
         return None
-    try:
-        R = np.linalg.cholesky(gram / np.outer(length, length)).T
-    except np.linalg.LinAlgError:
-        return None
-    return None if np.min(np.diag(R), initial=1.0) < TRUSTED else R * length
+    R, failed = dpotrf(gram / (length[:, None] * length), lower=0)
+    return None if failed or R.diagonal().min() < TRUSTED else R * length
 
 
 def _weights(table: _Table, moments: _Moments, gamma: np.ndarray, bases: Sequence[np.ndarray]) -> np.ndarray:
