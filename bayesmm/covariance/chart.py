@@ -142,5 +142,12 @@ class Chart(ABC):
         """φ (size,) with a relative standard deviation of about ``step`` added in a direction."""
 
     @abstractmethod
-    def scan(self, rng: np.random.Generator, sizes: np.ndarray, signs: np.ndarray) -> np.ndarray:
-        """(S, size) points to look for other minima at, of relative sds ``sizes`` and ``signs`` (S, size)."""
+    def scan(self, shares: np.ndarray, sizes: np.ndarray, signs: np.ndarray) -> np.ndarray:
+        """(S, size) points to look for other minima at.
+
+        Parameters
+        ----------
+        shares, sizes, signs
+            (S, size): for what lies within walls the share of the way between them, for what doesn't relative
+            standard deviations, and signs where they may be negative.
+        """

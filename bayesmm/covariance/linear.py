@@ -41,6 +41,10 @@ class Linear(Chart):
             for column in zip(*((r, c, p) for p, cells in enumerate(places) for r, c in cells), strict=True)
         )
         self._first = [(cells[0][0], cells[0][1]) for cells in places]
+        columns = [column for _, column in self._first]
+        pivots = {column: p for p, (row, column) in enumerate(self._first) if row == column}
+        self._pivot = np.array([pivots[column] for column in columns])
+        """For each parameter the one that its column has on the diagonal."""
         self._slopes = np.zeros((self.size, self.k, self.k))
         self._slopes[self._of, self._row, self._column] = 1.0
 
@@ -81,12 +85,7 @@ class Linear(Chart):
 
     def free(self, phi: np.ndarray) -> np.ndarray:
         """The entries of columns of λ̃ whose diagonal isn't zero."""
-        dead = {
-            cells[0][1]
-            for cells, value, diagonal in zip(self.places, phi, self.nonnegative, strict=True)
-            if diagonal and value == 0
-        }
-        return np.array([cells[0][1] not in dead for cells in self.places], dtype=bool)
+        return phi[self._pivot] != 0.0
 
     def canonical(self, phi: np.ndarray, small: float) -> np.ndarray:
         size = np.abs(phi)
@@ -114,5 +113,5 @@ class Linear(Chart):
         lam = self.factor(phi[None])[0]
         return self.parameters(np.sqrt(lam**2 + np.diag((step * direction) ** 2))[None])[0]
 
-    def scan(self, rng: np.random.Generator, sizes: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    def scan(self, shares: np.ndarray, sizes: np.ndarray, signs: np.ndarray) -> np.ndarray:
         return np.where(self.nonnegative, sizes, sizes * signs)

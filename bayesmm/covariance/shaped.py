@@ -231,10 +231,10 @@ class Shaped(Chart):
         out[m:] += share * (direction[m:] - phi[m:])
         return out
 
-    def scan(self, rng: np.random.Generator, sizes: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    def scan(self, shares: np.ndarray, sizes: np.ndarray, signs: np.ndarray) -> np.ndarray:
         points = sizes.copy()
-        share = rng.uniform(0.0, 1.0, (len(sizes), self.size - self.m))
-        points[:, self.m :] = self.lower[self.m :] + share * (self.upper - self.lower)[self.m :]
+        low, high = self.lower[self.m :], self.upper[self.m :]
+        points[:, self.m :] = low + shares[:, self.m :] * (high - low)
         return points
 
     def _from_nothing(self, S: np.ndarray) -> tuple[float, np.ndarray]:

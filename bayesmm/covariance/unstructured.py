@@ -184,6 +184,9 @@ class Cone(Linear):
     def reduced(self, phi: np.ndarray, small: float) -> np.ndarray:
         """Singular values of λ̃ below ``small`` are put to zero."""
         lam = self.factor(phi[None])[0]
+        size = float(np.sqrt(phi @ phi))
+        if abs(float(np.prod(phi[self.nonnegative]))) > small * size ** (self.k - 1):
+            return phi  # |det λ̃| is no more than the least singular value times the others
         left, sizes, _ = np.linalg.svd(lam)
         kept = (left * np.where(sizes < small, 0.0, sizes))[:, sizes >= small]
         if kept.shape[1] < np.linalg.matrix_rank(lam):

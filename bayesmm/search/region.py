@@ -57,6 +57,9 @@ class Region:
             out[at] = chart.reduced(x[at], small * self.natural[at.start])
         return out
 
-    def scan(self, rng: np.random.Generator, sizes: np.ndarray, signs: np.ndarray) -> np.ndarray:
-        """(S, d) points of relative sds ``sizes`` and ``signs`` (S, d)."""
-        return np.hstack([chart.scan(rng, sizes[:, at], signs[:, at]) for at, chart in self.blocks])
+    def scan(self, shares: np.ndarray, sizes: np.ndarray, signs: np.ndarray) -> np.ndarray:
+        """(S, d) points by ``shares`` of ways between walls, relative sds ``sizes`` and ``signs`` (S, d)."""
+        if len(self.blocks) == 1:
+            return self.blocks[0][1].scan(shares, sizes, signs)
+        parts = [chart.scan(shares[:, at], sizes[:, at], signs[:, at]) for at, chart in self.blocks]
+        return np.hstack(parts)

@@ -31,7 +31,7 @@ def some_phi(chart: Chart, count: int = 1, seed: int = 1) -> np.ndarray:
     """(count, size) points well within all bounds."""
     rng = np.random.default_rng(seed)
     sizes, signs = rng.uniform(0.3, 2.0, (count, chart.size)), rng.choice((-1.0, 1.0), (count, chart.size))
-    return chart.scan(rng, sizes, signs)
+    return chart.scan(rng.uniform(size=sizes.shape), sizes, signs)
 
 
 @every_structure
