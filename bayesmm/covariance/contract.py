@@ -228,7 +228,7 @@ class Covariance(ABC):
         return m
 
     def power_of(self, i: int, j: int) -> tuple[int, float] | None:
-        """(m, power): R_ij, i ≠ j, is that power of the m-th value of :meth:`reported`.
+        """(m, power): R_ij, i ≠ j, is that power of the m-th value of :meth:`reported`; ∞ for zero.
 
         None if there is nothing so simple to say; in equations the covariance then has a symbol of its own.
         """

@@ -74,7 +74,7 @@ def covariance_matrix(term: RandomNotation) -> Expr:
     """Σ written out: a variance, a multiple of the identity or of a correlation matrix, or a matrix."""
     if term.k == 1:
         return term.entry(0, 0)
-    if term.shared and len(set(term.sds)) == 1:
+    if term.shared and len(set(term.sds)) == 1 and not term.covariances:
         same = bold("I", str(term.k))
         return product(term.entry(0, 0), elided(term.k, term.k, term.correlation) if term.powers else same)
     return elided(term.k, term.k, term.entry)

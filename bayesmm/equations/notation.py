@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
+from math import isinf
 
 from bayesmm.design import Design
 from bayesmm.design.naming import TermNames, name_parameters
@@ -90,9 +91,10 @@ class RandomNotation:
         """Σ[row, column]."""
         if row == column:
             return squared(self.sds[row])
-        if self.powers:
+        if (min(row, column), max(row, column)) in self.powers:
+            correlation = self.correlation(row, column)
             sds = [squared(self.sds[row])] if self.shared else [self.sds[row], self.sds[column]]
-            return product(*sds, self.correlation(row, column))
+            return ZERO if correlation == ZERO else product(*sds, correlation)
         return self.covariances.get((min(row, column), max(row, column)), ZERO)
 
     def correlation(self, row: int, column: int) -> Expr:
@@ -100,6 +102,8 @@ class RandomNotation:
         if row == column:
             return whole(1)
         m, exponent = self.powers[min(row, column), max(row, column)]
+        if isinf(exponent):
+            return ZERO
         return power(self.correlations[m], exponent)
 
 
