@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from scipy.special import ndtri
 
+from bayesmm.design import Design
 from bayesmm.errors import ModelError
 from bayesmm.estimate import Estimate
 from bayesmm.plots import style
@@ -87,6 +88,13 @@ def plot_profile(
     return figure
 
 
+def _has_profile(design: Design, named: ScalarParameter) -> bool:
+    """Whether it is a parameter: a structure may tell of correlations that are functions of several."""
+    if named.kind != "corr" or named.term is None:
+        return True
+    return design.terms[named.term].covariance.held_by(named.component or 0) is not None
+
+
 def _profiles(
     estimate: Estimate, parameter: str | Profile | Sequence[str | Profile] | None
 ) -> list[tuple[ScalarParameter, Profile]]:
@@ -95,7 +103,11 @@ def _profiles(
     wanted = [parameter] if isinstance(parameter, str | Profile) else parameter
     if wanted is None:
         variances = [named for named in scalar_parameters(design) if named.kind in KINDS]
-        wanted = [named.label for named in variances if np.isfinite(point_estimate(estimate, named)[0])]
+        wanted = [
+            named.label
+            for named in variances
+            if np.isfinite(point_estimate(estimate, named)[0]) and _has_profile(design, named)
+        ]
     if not wanted:
         raise ModelError(
             "parameter is empty", expected="at least one name", advice="parameter=None for all of them"

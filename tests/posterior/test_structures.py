@@ -19,6 +19,7 @@ from bayesmm.posterior.log_prior import log_prior
 from bayesmm.posterior.pymc.recovery import recover
 from bayesmm.posterior.scales import ScaleParameters, normal_prior
 from bayesmm.priors import Prior
+from tests.posterior.test_three_routes import assert_agree
 
 STRUCTURES = ("cs", "csh", "ar1", "ar1h", "toep", "toeph")
 
@@ -199,7 +200,7 @@ def test_the_prior_is_drawn_and_has_its_density(word):
 
 @pytest.mark.parametrize("word", ["cs", "ar1", "toeph"])
 def test_a_posterior_answers_all_its_questions(word):
-    """Effects of new levels have the covariance that its draws say; files, comparisons and pictures work."""
+    """The factor of its draws is that of the definition; it is compared, and recovered from its own trace."""
     model = machines(word)
     posterior = sample(model, draws=500, random_seed=2, progressbar=False)
     assert posterior.certificate.ok, str(posterior.certificate)
@@ -237,3 +238,53 @@ def test_a_correlation_of_a_trace_lies_within_its_bounds():
     trace["posterior"]["corr|Worker"][:] = -0.8
     with pytest.raises(ModelError, match=r"between -0.5 and 1"):
         recover(model, trace)
+
+
+PROPER = {"sd": Prior("HalfNormal", sigma=5.0), "sigma": Prior("HalfNormal", sigma=3.0)}
+
+
+def test_the_sampler_is_calibrated_for_an_autoregression():
+    result = bmm.verify(machines("ar1", priors=PROPER), replicates=40, random_seed=1)
+    assert result.ok, str(result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", STRUCTURES)
+def test_the_sampler_is_calibrated(word):
+    result = bmm.verify(machines(word, priors=PROPER), replicates=400, random_seed=5)
+    assert result.ok, str(result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["cs", "ar1", "toep"])
+def test_nuts_on_the_whole_model_agrees(word):
+    model = machines(word)
+    options = {"draws": 2000, "random_seed": 3, "progressbar": False}
+    proposals = sample(model, **options)
+    whole = sample(model, method="nuts", target_accept=0.99, **options)
+    assert_agree(proposals, whole)
+
+
+def test_nuts_on_the_whole_model_agrees_for_an_autoregression():
+    model = machines("ar1")
+    proposals = sample(model, draws=1000, random_seed=3, progressbar=False)
+    whole = sample(
+        model, method="nuts", draws=400, tune=400, target_accept=0.95, random_seed=3, progressbar=False
+    )
+    assert_agree(proposals, whole)
+
+
+def test_new_levels_have_effects_of_the_draws_own_covariance():
+    """A new worker's mean: its variance is that of Xβ and the mean of G's diagonal together."""
+    model = machines("ar1h")
+    posterior = sample(model, draws=1000, random_seed=2, progressbar=False)
+    new = data().groupby("Machine", observed=True).head(1).assign(Worker=99)
+    found = posterior.predict(new, new_levels="sample", random_seed=3)
+    names, group = name_parameters(model.design), posterior.data["posterior"]
+    arrays = DrawArrays.of(names, group.to_dataset())
+    every = slice(0, 4000)
+    fixed = arrays.beta(every) @ model.design.rebuild(new).X.T
+    sds = group["machine|Worker_sigma"].to_numpy().reshape(4000, 3)
+    expected = np.sqrt(fixed.var(axis=0) + np.mean(sds**2, axis=0))
+    np.testing.assert_allclose(found["se"], expected, rtol=0.1)
+    np.testing.assert_allclose(found["mean"], fixed.mean(axis=0), atol=0.1 * expected.max())
