@@ -156,26 +156,22 @@ def _from_estimate(estimate: Estimate) -> Values:
 
 
 def _from_posterior(posterior: Posterior, design: Design) -> Values:
-    names = name_parameters(design)
-    group = posterior.data["posterior"]
-    beta = np.zeros(design.p)
-    for fixed in names.fixed:
-        beta[list(fixed.positions)] = _mean(group[fixed.name])
-    covariances, effects = [], []
-    for term, named in zip(design.terms, names.terms, strict=True):
-        sd, modes = np.zeros(term.k), np.zeros((len(term.factor), term.k))
+    group, covariances = posterior.data["posterior"], []
+    for term, named in zip(design.terms, name_parameters(design).terms, strict=True):
+        sd, R = np.zeros(term.k), np.eye(term.k)
         for effect in named.effects:
-            at = list(effect.positions)
-            sd[at] = _mean(group[effect.sd])
-            means = group[effect.name].mean(("chain", "draw"))
-            modes[:, at] = means.transpose(..., named.factor_dim).to_numpy().reshape(len(at), -1).T
-        R = np.eye(term.k)
+            sd[list(effect.positions)] = _mean(group[effect.sd])
         if named.corr is not None:
             L = named.covariance.factor_of(_mean(group[named.corr]).reshape(1, -1))[0]
             R = L @ L.T
         covariances.append(R * np.outer(sd, sd))
-        effects.append(modes)
-    return Values("posterior means", beta, tuple(covariances), tuple(effects), float(_mean(group["sigma"])))
+    return Values(
+        source="posterior means",
+        beta=posterior.beta.to_numpy(),
+        covariances=tuple(covariances),
+        effects=posterior.effects_by_term,
+        sigma=posterior.sigma,
+    )
 
 
 def _mean(draws: xr.DataArray) -> np.ndarray:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from bayesmm.comparison import Comparison
 from bayesmm.design.naming import INTERCEPT, name_parameters
 from bayesmm.estimate import Estimate
 from bayesmm.posterior import Posterior
 from bayesmm.reporting.layout import ReportTable, decimals_for, listed, number, table
+from bayesmm.results import Fitted
 
 PROB = 0.95
 """Of the Wald intervals where no posterior sets another probability."""
@@ -19,21 +20,25 @@ MOST_ROWS = 150
 """Up to how many parameters have a line of their own."""
 
 
-def fixed_table(estimate: Estimate, prob: float) -> ReportTable:
-    """Coefficients with standard errors and Wald intervals β̂ ± z·se."""
-    z = float(ndtri(0.5 + prob / 2))
-    rows = []
-    for name, value in list(estimate.beta.items())[:MOST_ROWS]:
-        se = float(estimate.se[name])
-        at = decimals_for(se, value)
-        ends = [number(value - z * se, at), number(value + z * se, at)]
-        rows.append([str(name), number(value, at), number(se, at), *ends])
-    percent = f"{100 * prob:g} %"
-    caption = f"Coefficients with Wald intervals, by {estimate.method}{_of_all(len(estimate.beta))}"
-    return table(caption, ["coefficient", "estimate", "se", f"lower {percent}", f"upper {percent}"], rows)
+def by(answer: Fitted) -> str:
+    """What its numbers are, in words: ``"REML"``, ``"ML"`` or ``"posterior mean"``."""
+    return answer.method if isinstance(answer, Estimate) else "posterior mean"
 
 
-def variance_table(estimate: Estimate) -> ReportTable:
+def fixed_table(answer: Fitted, prob: float) -> ReportTable:
+    """Coefficients with their errors and intervals: Wald's, β̂ ± z·se, or the draws'."""
+    rows, found = [], answer.linear(np.eye(len(answer.beta))).table(prob).to_numpy()
+    for name, numbers in list(zip(answer.beta.index, found, strict=True))[:MOST_ROWS]:
+        at = decimals_for(numbers[1], numbers[0])
+        rows.append([str(name), *(number(value, at) for value in numbers)])
+    percent, all_of = f"{100 * prob:g} %", _of_all(len(answer.beta))
+    wald = isinstance(answer, Estimate)
+    caption = f"Coefficients with {'Wald intervals, by ' if wald else 'intervals, by '}{by(answer)}{all_of}"
+    error = "se" if wald else "sd"
+    return table(caption, ["coefficient", "estimate", error, f"lower {percent}", f"upper {percent}"], rows)
+
+
+def variance_table(estimate: Fitted) -> ReportTable:
     """Standard deviations and correlations of the random effects, and the residual's."""
     rows = []
     for (_, row), se in zip(estimate.varcorr.iterrows(), estimate.sdcor_se, strict=True):
@@ -48,7 +53,7 @@ def variance_table(estimate: Estimate) -> ReportTable:
         variance = "" if kind == "correlation" else number(row["vcov"])
         rows.append([str(row["group"]), what, kind, value, number(se, at), variance])
     heads = ["grouping factor", "column", "what", "estimate", "se", "variance"]
-    caption = f"Standard deviations and correlations, by {estimate.method}"
+    caption = f"Standard deviations and correlations, by {by(estimate)}"
     return table(caption, heads, rows[:MOST_ROWS], text=("column", "what"))
 
 
@@ -72,11 +77,11 @@ def comparison_table(comparison: Comparison) -> ReportTable:
     )
 
 
-def share_table(estimate: Estimate, posterior: Posterior | None, prob: float) -> ReportTable:
+def share_table(estimate: Fitted, posterior: Posterior | None, prob: float) -> ReportTable:
     """R² and the variance partition coefficients, of the estimate and of the posterior."""
     named = [(f"R², {kind}", value) for kind, value in estimate.r2().items()]
     named += [(f"share of {group}", value) for group, value in estimate.icc().items()]
-    heads = ["share of the variance", estimate.method]
+    heads = ["share of the variance", by(estimate)]
     rows = [[name, number(value, 3)] for name, value in named]
     if posterior is not None:
         found = pd.concat([shares.table(prob) for shares in (posterior.r2(), posterior.icc())])
@@ -88,9 +93,9 @@ def share_table(estimate: Estimate, posterior: Posterior | None, prob: float) ->
     return table(caption, heads, rows)
 
 
-def in_short(estimate: Estimate, comparison: Comparison | None) -> list[str]:
+def in_short(estimate: Fitted, comparison: Comparison | None) -> list[str]:
     """The answer in a few sentences."""
-    response = estimate.model.design.response.strip("`")
+    response = estimate.design.response.strip("`")
     sentences = [f"{name}: {text}." for name, text in _effects(estimate, comparison, response)]
     spread = []
     for group, columns in _spreads(estimate):
@@ -100,7 +105,7 @@ def in_short(estimate: Estimate, comparison: Comparison | None) -> list[str]:
         parts = [f"{number(sd)} in {'the intercept' if c == INTERCEPT else c}" for c, sd in columns]
         spread.append(f"levels of {group} differ with a standard deviation of {listed(parts, most=4)}")
     if spread:
-        residual = f"the residuals have one of {number(estimate.sigma)} ({estimate.method})"
+        residual = f"the residuals have one of {number(estimate.sigma)} ({by(estimate)})"
         text = "; ".join([*spread, residual])
         sentences.append(f"{text[0].upper()}{text[1:]}.")
     r2 = estimate.r2()
@@ -112,20 +117,20 @@ def in_short(estimate: Estimate, comparison: Comparison | None) -> list[str]:
     return sentences
 
 
-def _has_predictors(estimate: Estimate) -> bool:
+def _has_predictors(estimate: Fitted) -> bool:
     return any(name != INTERCEPT for name in estimate.beta.index)
 
 
-def _effects(estimate: Estimate, comparison: Comparison | None, response: str) -> list[tuple[str, str]]:
+def _effects(estimate: Fitted, comparison: Comparison | None, response: str) -> list[tuple[str, str]]:
     """The first coefficients, each with its interval."""
     found = []
-    z = float(ndtri(0.5 + PROB / 2))
-    order = [at for term in name_parameters(estimate.model.design).fixed for at in term.positions]
+    own = estimate.linear(np.eye(len(estimate.beta))).table(PROB).to_numpy()
+    source = f"{by(estimate)} estimate" if isinstance(estimate, Estimate) else by(estimate)
+    order = [at for term in name_parameters(estimate.design).fixed for at in term.positions]
     for i, (name, value) in enumerate(estimate.beta.items()):
         if name == INTERCEPT and len(estimate.beta) > 1:
             continue
-        se, prob = float(estimate.se.iloc[i]), PROB
-        low, high, what = value - z * se, value + z * se, f"{estimate.method} estimate"
+        (_, se, low, high), prob, what = own[i], PROB, source
         if comparison is not None:  # its first rows are the coefficients, term by term
             row, prob = comparison.table.iloc[order.index(i)], comparison.prob
             value, se, low, high = (float(row[key]) for key in ("mean", "sd", "lower", "upper"))
@@ -137,7 +142,7 @@ def _effects(estimate: Estimate, comparison: Comparison | None, response: str) -
     return found[:4]
 
 
-def _spreads(estimate: Estimate) -> list[tuple[str, list[tuple[str, float]]]]:
+def _spreads(estimate: Fitted) -> list[tuple[str, list[tuple[str, float]]]]:
     found: dict[str, list[tuple[str, float]]] = {}
     for row in estimate.varcorr.itertuples():
         if row.term1 is not None and row.term2 is None:

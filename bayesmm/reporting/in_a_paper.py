@@ -21,8 +21,8 @@ ROUTES = {
 """How the draws were made, by method."""
 
 
-def in_a_paper(estimate: Estimate, posterior: Posterior | None) -> str:
-    """A paragraph for a methods section.
+def in_a_paper(estimate: Estimate | None, posterior: Posterior | None) -> str:
+    """A paragraph for a methods section, about one of the two or both.
 
     Examples
     --------
@@ -35,17 +35,18 @@ def in_a_paper(estimate: Estimate, posterior: Posterior | None) -> str:
     """
     import bayesmm
 
-    design = estimate.model.design
+    design = (estimate or posterior).design
     parts = [_fixed(design), *(_random(term) for term in design.terms)]
     groups = listed([f"{len(factor):,} levels of {name}" for name, factor in design.factors.items()])
     weighted = ", with precision weights," if design.weights is not None else ""
     if design.offset is not None:
         parts.append("a known offset")
     with_what = listed([part for part in parts if part])
+    searched = "" if estimate is None else f"; {_search(estimate)}"
+    how = "" if estimate is None else f" by {estimate.method}"
     said = (
         f"We fitted a linear mixed model of {design.response.strip('`')} with {with_what} ({design.formula}) "
-        f"to {design.n:,} rows ({groups}){weighted} by {estimate.method} with bayesmm {bayesmm.__version__}; "
-        f"{_search(estimate)}."
+        f"to {design.n:,} rows ({groups}){weighted}{how} with bayesmm {bayesmm.__version__}{searched}."
     )
     return said if posterior is None else f"{said} {_draws(posterior)} {_priors(posterior)}"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bayesmm.comparison import Comparison, compare
 from bayesmm.equations import Display, equations_of
 from bayesmm.equations.mathml import math, phrase_html, section_mathml
-from bayesmm.errors import FileError, ModelError
+from bayesmm.errors import DataError, FileError, ModelError
 from bayesmm.estimate import Estimate, fit
 from bayesmm.model import MixedModel
 from bayesmm.posterior import Posterior
@@ -18,6 +18,7 @@ from bayesmm.posterior.posterior import model_of
 from bayesmm.reporting import answers, checks, data_section, pictures, recipe
 from bayesmm.reporting.in_a_paper import in_a_paper
 from bayesmm.reporting.question import question_of
+from bayesmm.results import Fitted
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -104,7 +105,8 @@ def report(
     model
         The model. An estimate or a posterior alone will do too: their model is taken.
     estimate
-        From ``model.fit()``; REML's is made if there is none.
+        From ``model.fit()``; REML's is made if there is none, unless only the priors tell the variances
+        apart: then the posterior has the page for itself.
     posterior
         From ``model.sample()``.
     comparison
@@ -139,13 +141,14 @@ def report(
         title=title,
         question=question or question_of(model.design),
         response=model.design.response.strip("`"),
+        by=answers.by(given.answer),
         estimate=estimate,
         posterior=posterior,
         comparison=given.comparison,
         **_data(model),
-        **_equations(model, estimate, posterior),
-        **_answers(estimate, posterior, given.comparison),
-        **_checks(estimate, posterior),
+        **_equations(model, given.answer, posterior),
+        **_answers(given),
+        **_checks(given),
         settings=recipe.settings(model, estimate, posterior),
         versions=recipe.versions(posterior),
         prior_table=None if posterior is None else recipe.prior_table(model),
@@ -162,9 +165,10 @@ class _Given(NamedTuple):
     """What the page is about, of one model."""
 
     model: MixedModel
-    estimate: Estimate
+    estimate: Estimate | None
     posterior: Posterior | None
     comparison: Comparison | None
+    answer: Fitted
 
 
 def _given(*arguments: Any) -> _Given:
@@ -191,16 +195,28 @@ def _given(*arguments: Any) -> _Given:
             )
     if model is None:
         model = estimate.model if estimate is not None else model_of(posterior)
-    estimate = estimate or fit(model)
-    if estimate.model is not model:
+    estimate = estimate or _estimate_beside(model, posterior)
+    if estimate is not None and estimate.model is not model:
         raise ModelError(
             f"the estimate is of another model, '{estimate.model.formula}'",
             expected=f"an estimate of '{model.formula}' that this very model made",
             advice="bmm.report(estimate.model, estimate)",
         )
+    if estimate is None:
+        return _Given(model, None, posterior, None, posterior)
     if posterior is not None and comparison is None:
         comparison = compare(posterior, estimate)
-    return _Given(model, estimate, posterior, comparison)
+    return _Given(model, estimate, posterior, comparison, estimate)
+
+
+def _estimate_beside(model: MixedModel, posterior: Posterior | None) -> Estimate | None:
+    """REML's estimate; none beside a posterior whose variances only priors can tell apart."""
+    try:
+        return fit(model)
+    except DataError:
+        if posterior is None:
+            raise
+        return None
 
 
 def _data(model: MixedModel) -> dict[str, Any]:
@@ -213,9 +229,9 @@ def _data(model: MixedModel) -> dict[str, Any]:
     }
 
 
-def _equations(model: MixedModel, estimate: Estimate, posterior: Posterior | None) -> dict[str, Any]:
+def _equations(model: MixedModel, answer: Fitted, posterior: Posterior | None) -> dict[str, Any]:
     """The model in symbols, the same with the estimates in it, and what the symbols are."""
-    symbols, filled = equations_of(model), equations_of(model, estimate)
+    symbols, filled = equations_of(model), equations_of(model, answer)
     shown = [symbols.levels]
     nested = any(section.title.startswith("Level ") for section in symbols.levels.sections)
     if nested:
@@ -249,42 +265,46 @@ def _sections(displays: list[Display]) -> list[tuple[str, Markup, list[Markup]]]
     ]
 
 
-def _answers(
-    estimate: Estimate, posterior: Posterior | None, comparison: Comparison | None
-) -> dict[str, Any]:
+def _answers(given: _Given) -> dict[str, Any]:
+    answer, comparison = given.answer, given.comparison
+    posterior = None if given.estimate is None else given.posterior
     prob = answers.PROB if comparison is None else comparison.prob
     return {
-        "in_short": answers.in_short(estimate, comparison),
+        "in_short": answers.in_short(answer, comparison),
         "comparison_table": None if comparison is None else answers.comparison_table(comparison),
-        "fixed_table": answers.fixed_table(estimate, prob),
-        "variance_table": answers.variance_table(estimate),
-        "share_table": answers.share_table(estimate, posterior, prob),
+        "fixed_table": answers.fixed_table(answer, prob),
+        "variance_table": answers.variance_table(answer),
+        "share_table": answers.share_table(answer, posterior, prob),
         "posterior_picture": None if comparison is None else pictures.posterior_picture(comparison),
-        "group_pictures": list(pictures.group_pictures(estimate, posterior)),
+        "group_pictures": list(pictures.group_pictures(answer, posterior)),
     }
 
 
-def _checks(estimate: Estimate, posterior: Posterior | None) -> dict[str, Any]:
-    design = estimate.model.design
-    check = None
+def _checks(given: _Given) -> dict[str, Any]:
+    design, posterior, check = given.model.design, given.posterior, None
     if posterior is not None:
         check = checks.predictive_check(posterior, design.y, design.response.strip("`"))
     return {
-        "residual_picture": pictures.residual_picture(estimate),
+        "residual_picture": pictures.residual_picture(given.answer),
         "check": check,
-        "certificates": _certificates(estimate, posterior),
+        "certificates": _certificates(given.estimate, posterior),
     }
 
 
-def _certificates(estimate: Estimate, posterior: Posterior | None) -> list[tuple[str, bool, str, list[str]]]:
-    """What, whether it holds, the verdict, and the numbers behind it."""
-    found = [(estimate.method, estimate.certificate)]
+def _certificates(
+    estimate: Estimate | None, posterior: Posterior | None
+) -> list[tuple[str, str, bool, str, list[str]]]:
+    """What, what was done, whether it holds, the verdict, and the numbers behind it."""
+    found: list[tuple[str, str, Any]] = []
+    if estimate is not None:
+        name = f"{estimate.method} estimate"
+        found.append((name, f"The search for the {name}", estimate.certificate))
     if posterior is not None:
-        found.append(("posterior", posterior.certificate))
+        found.append(("posterior", "The draws of the posterior", posterior.certificate))
     shown = []
-    for name, certificate in found:
+    for name, done, certificate in found:
         verdict, *numbers = str(certificate).split("\n")
-        shown.append((name, certificate.ok, verdict, [line.strip() for line in numbers]))
+        shown.append((name, done, certificate.ok, verdict, [line.strip() for line in numbers]))
     return shown
 
 

@@ -14,10 +14,9 @@ from scipy.special import ndtri
 from bayesmm.comparison import Comparison
 from bayesmm.design.naming import INTERCEPT
 from bayesmm.errors import ModelError
-from bayesmm.estimate import Estimate
 from bayesmm.posterior import Posterior
 from bayesmm.reporting.layout import listed, number
-from bayesmm.results.parameters import scalar_parameters
+from bayesmm.results import Fitted, scalar_parameters
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
@@ -57,11 +56,11 @@ class Picture:
     height: int
 
 
-def group_pictures(estimate: Estimate, posterior: Posterior | None) -> Iterator[Picture]:
+def group_pictures(estimate: Fitted, posterior: Posterior | None) -> Iterator[Picture]:
     """Lines or shrinkage of the first grouping factor that has them, and the effects of each factor."""
     from bayesmm.plots import plot_effects
 
-    design = estimate.model.design
+    design = estimate.design
     yield from lines_picture(estimate)
     for group in list(design.factors)[:MOST_GROUPS]:
         columns = list(estimate.ranef[group].columns)[:MOST_COLUMNS]
@@ -73,11 +72,11 @@ def group_pictures(estimate: Estimate, posterior: Posterior | None) -> Iterator[
         )
 
 
-def lines_picture(estimate: Estimate) -> Iterator[Picture]:
+def lines_picture(estimate: Fitted) -> Iterator[Picture]:
     """Each group's line over the first predictor with random effects, or else over the first at all."""
     from bayesmm.plots import plot_lines
 
-    design = estimate.model.design
+    design = estimate.design
     slopes = {
         term.group: name
         for term in reversed(design.terms)
@@ -125,11 +124,11 @@ def lines_picture(estimate: Estimate) -> Iterator[Picture]:
         return
 
 
-def residual_picture(estimate: Estimate) -> Picture:
+def residual_picture(estimate: Fitted) -> Picture:
     """Residuals over fitted values, their spread, and normal quantiles."""
     from bayesmm.plots import plot_residuals
 
-    design = estimate.model.design
+    design = estimate.design
     residuals = estimate.residuals.to_numpy()
     if design.weights is not None:
         residuals = residuals * np.sqrt(design.weights)
@@ -159,7 +158,7 @@ def posterior_picture(comparison: Comparison) -> Picture:
     from bayesmm.plots import plot_posterior_and_estimate
 
     estimate, posterior = comparison.estimate, comparison.posterior
-    labels = [parameter.label for parameter in scalar_parameters(estimate.model.design)]
+    labels = [parameter.label for parameter in scalar_parameters(estimate.design)]
     shown = labels if len(labels) <= MOST_PARAMETERS else labels[-MOST_PARAMETERS:]
     rows = comparison.table
     outside = rows.index[~rows["estimate"].between(rows["lower"], rows["upper"])]
@@ -236,7 +235,7 @@ def _raise_legend(figure: Any, ax: Any) -> None:
         figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False, fontsize=8)
 
 
-def _effects_alt(estimate: Estimate, group: str, columns: list[str]) -> str:
+def _effects_alt(estimate: Fitted, group: str, columns: list[str]) -> str:
     z = float(ndtri(0.975))
     parts = []
     for name in columns:

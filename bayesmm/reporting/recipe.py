@@ -63,13 +63,17 @@ def versions(posterior: Posterior | None) -> list[tuple[str, str]]:
     return [("python", platform.python_version()), *((name, _version(name)) for name in packages)]
 
 
-def settings(model: MixedModel, estimate: Estimate, posterior: Posterior | None) -> list[tuple[str, str]]:
+def settings(
+    model: MixedModel, estimate: Estimate | None, posterior: Posterior | None
+) -> list[tuple[str, str]]:
     """What was asked for, and by which method it was done."""
     found = [
         ("Formula", str(model.formula)),
         ("Family", f"{model.family.name}, {model.family.link} link"),
-        ("Estimate", f"{estimate.method}, {estimate.certificate.evaluations} evaluations of the criterion"),
     ]
+    if estimate is not None:
+        evaluations = f"{estimate.certificate.evaluations} evaluations of the criterion"
+        found.append(("Estimate", f"{estimate.method}, {evaluations}"))
     if posterior is not None:
         attributes, sizes = posterior.data.attrs, posterior.data["posterior"].sizes
         found.append(("Posterior", METHODS.get(posterior.method, posterior.method)))
@@ -94,7 +98,7 @@ def prior_table(model: MixedModel) -> ReportTable:
     return table("Priors", ["parameter", "prior"], rows, text=("prior",))
 
 
-def code_of(model: MixedModel, estimate: Estimate, posterior: Posterior | None) -> str:
+def code_of(model: MixedModel, estimate: Estimate | None, posterior: Posterior | None) -> str:
     """A program that makes the results again from the data."""
     design = model.design
     arguments = [repr(str(model.formula.text)), "data", *_options(model)]
@@ -110,9 +114,11 @@ def code_of(model: MixedModel, estimate: Estimate, posterior: Posterior | None) 
         *(["# instead of ... what was given"] if NOT_WRITTEN in "".join([*reading, build]) else []),
         *reading,
         build,
-        f"estimate = model.fit(reml={estimate.reml})",
     ]
-    given = ["model", "estimate"]
+    given = ["model"]
+    if estimate is not None:
+        lines.append(f"estimate = model.fit(reml={estimate.reml})")
+        given.append("estimate")
     if posterior is not None and posterior.method != "marginal-pymc":
         sizes, attributes = posterior.data["posterior"].sizes, posterior.data.attrs
         options = [f"draws={sizes['draw']}", f"chains={sizes['chain']}", f"method={posterior.method!r}"]

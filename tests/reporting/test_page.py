@@ -186,3 +186,21 @@ def test_one_answer_is_enough(given):
     assert bmm.report(first).html == wanted
     with pytest.raises(bmm.ModelError, match="without its model"):
         bmm.report(bmm.Posterior(posterior.data))
+
+
+def test_a_posterior_that_has_no_estimate_beside_it_has_the_page_for_itself():
+    """One row a level: only priors tell the two variances apart, and REML can't."""
+    data = bmm.load_data("sleepstudy").iloc[:12].assign(row=range(12))
+    model = bmm.Model("Reaction ~ Days + (1 | row)", data)
+    with pytest.raises(bmm.DataError, match="12 levels in 12 rows"):
+        bmm.report(model)
+    posterior = model.sample(draws=500, random_seed=1, progressbar=False)
+    page = bmm.report(posterior)
+    assert "REML" not in page.html
+    assert "posterior = model.sample(" in page.html
+    assert "estimate = model.fit(" not in page.html
+    assert "There is no estimate: only the priors tell the variances apart." in page.html
+    assert page.paper.startswith("We fitted a linear mixed model of Reaction")
+    assert "The posterior of the same model was sampled" in page.paper
+    for name, value in posterior.beta.items():
+        assert f"{value:.1f}".replace("-", "−")[:4] in page.html, name
