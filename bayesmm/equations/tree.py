@@ -210,7 +210,7 @@ def _with_parts(expression: Expr, f: Callable[[Expr], Expr]) -> Expr:
 
 
 def evaluate(expression: Expr, bindings: Mapping[Expr, Any]) -> Any:
-    """The value of an expression of numbers, symbols, sums, products and squares.
+    """The value of an expression of numbers, symbols, sums, products and powers.
 
     Parameters
     ----------
@@ -244,6 +244,8 @@ def evaluate(expression: Expr, bindings: Mapping[Expr, Any]) -> Any:
             return value
         case Power(base, "2"):
             return np.square(evaluate(base, bindings))
+        case Power(base, exponent) if exponent.replace(".", "").isdigit():
+            return evaluate(base, bindings) ** float(exponent)
         case Symbol():
             raise KeyError(expression)
         case _:

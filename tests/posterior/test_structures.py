@@ -265,13 +265,22 @@ def test_nuts_on_the_whole_model_agrees(word):
     assert_agree(proposals, whole)
 
 
-def test_nuts_on_the_whole_model_agrees_for_an_autoregression():
-    model = machines("ar1")
-    proposals = sample(model, draws=1000, random_seed=3, progressbar=False)
-    whole = sample(
-        model, method="nuts", draws=400, tune=400, target_accept=0.95, random_seed=3, progressbar=False
+@pytest.mark.parametrize("word", ["csh", "ar1", "toep"])
+def test_the_effects_of_the_whole_model_in_pymc_are_those_of_the_definition(word):
+    """b = diag(sd) L z, L the Cholesky factor of R by its definition."""
+    model = machines(word)
+    whole = model.to_pymc()
+    (term,) = name_parameters(model.design).terms
+    (label,) = (t.label for t in model.design.terms)
+    wanted = [whole[term.effects[0].sd], whole["corr|Worker"], whole[term.effects[0].name]]
+    compiled = whole.compile_fn(
+        whole.replace_rvs_by_values(wanted), inputs=whole.value_vars, on_unused_input="ignore"
     )
-    assert_agree(proposals, whole)
+    rng = np.random.default_rng(1)
+    point = {k: v + 0.5 * rng.standard_normal(np.shape(v)) for k, v in whole.initial_point().items()}
+    sd, told, b = compiled(point)
+    L = np.linalg.cholesky(definition(word, np.atleast_1d(told), 3))
+    np.testing.assert_allclose(b, sd[:, None] * (L @ point[f"{label}__z"]), rtol=1e-9)
 
 
 def test_new_levels_have_effects_of_the_draws_own_covariance():

@@ -27,6 +27,7 @@ DENSITIES = [
         0.5,
         lambda x: stats.norm.pdf(math.log(x), 0.3, 0.7) / x,
     ),
+    (Prior("Beta", alpha=2, beta=3), 0.25, lambda x: 12 * x * (1 - x) ** 2),
     (Prior("Weibull", alpha=1.5, beta=2), 0.5, lambda x: 0.75 * (x / 2) ** 0.5 * math.exp(-((x / 2) ** 1.5))),
 ]
 IDS = [prior.distribution for prior, _, _ in DENSITIES]
@@ -39,14 +40,16 @@ def test_the_density_is_the_textbook_one(prior, x, density):
 
 @pytest.mark.parametrize(("prior", "x", "density"), DENSITIES, ids=IDS)
 def test_the_density_is_proper_and_lives_on_its_support(prior, x, density):
-    lower = {"real": -np.inf, "positive": 0.0}[prior.support]
+    lower = {"real": -np.inf, "positive": 0.0, "unit": 0.0}[prior.support]
     total = sum(
         integrate.quad(lambda v: math.exp(prior.logpdf(v)), a, b, limit=200)[0]
         for a, b in ((lower, 1.0), (1.0, 3.0), (3.0, np.inf))
     )
     assert total == pytest.approx(1.0, abs=1e-6)
-    if prior.support == "positive":
+    if prior.support != "real":
         assert prior.logpdf(-0.5) == -np.inf
+    if prior.support == "unit":
+        assert prior.logpdf(1.5) == -np.inf
 
 
 @pytest.mark.parametrize("eta", [0.6, 1.0, 2.0, 7.5])

@@ -21,6 +21,7 @@ UNIVARIATE = [
     Prior("Gamma", alpha=2.5, beta=3),
     Prior("InverseGamma", alpha=2.5, beta=3),
     Prior("LogNormal", mu=0.5, sigma=0.7),
+    Prior("Beta", alpha=2, beta=0.7),
     Prior("Weibull", alpha=1.7, beta=3),
 ]
 
