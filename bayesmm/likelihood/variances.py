@@ -167,6 +167,8 @@ class Variances:
     def group_factors_many(self, phi: np.ndarray) -> np.ndarray:
         """φ (S, d) → the groups' λ̃ (S, G, k_max, k_max), the terms' blocks on their diagonals."""
         phi = self.checked(phi, many=True)
+        if len(self.charts) == 1:
+            return self.charts[0].factor(phi)[:, None]
         lam = np.zeros((len(phi), self._groups, self._k_max, self._k_max))
         for t, (at, chart) in enumerate(self.blocks):
             g, start = self._place[t]
