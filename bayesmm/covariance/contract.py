@@ -116,6 +116,10 @@ class Covariance(ABC):
     name: ClassVar[str]
     word: ClassVar[str] = ""
     """What formulas write before a bar, if not the name: ``us(x | group)``."""
+    adjective: ClassVar[str] = ""
+    """What effects of several columns are that have it, if a word says all: "correlated"."""
+    one_column: ClassVar[bool] = False
+    """Whether a term of one column may have it, as a mere variance."""
     over_time: ClassVar[bool] = False
     """Whether the columns have positions."""
     equally_spaced: ClassVar[bool] = False

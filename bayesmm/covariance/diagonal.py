@@ -22,6 +22,8 @@ class Diagonal(Covariance):
     """
 
     name: ClassVar[str] = "diagonal"
+    adjective: ClassVar[str] = "uncorrelated"
+    one_column: ClassVar[bool] = True
     word: ClassVar[str] = "diag"
 
     @property

@@ -22,6 +22,8 @@ class Identity(Covariance):
     """
 
     name: ClassVar[str] = "identity"
+    adjective: ClassVar[str] = "uncorrelated"
+    one_column: ClassVar[bool] = True
     word: ClassVar[str] = "id"
 
     @property

@@ -35,6 +35,8 @@ class Unstructured(Covariance):
     """
 
     name: ClassVar[str] = "unstructured"
+    adjective: ClassVar[str] = "correlated"
+    one_column: ClassVar[bool] = True
     word: ClassVar[str] = "us"
     turns: ClassVar[bool] = True
 

@@ -303,7 +303,7 @@ def _structured(bar: Bar, name: str, frame: Frame, names: Names) -> tuple[Evalua
     else:
         columns = evaluate_columns(bar.expr, frame, names)
         covariance = structure(len(columns.recipe.names))
-    if structure(2).correlated and not covariance.correlated and structure is not STRUCTURES["unstructured"]:
+    if covariance.k == 1 and not structure.one_column:
         raise ModelError(
             f"({bar.label}) has one column, '{columns.recipe.names[0]}', and the covariance {name!r}",
             expected="two columns or more, which correlate",

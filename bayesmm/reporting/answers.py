@@ -13,6 +13,7 @@ from bayesmm.estimate import Estimate
 from bayesmm.posterior import Posterior
 from bayesmm.reporting.layout import ReportTable, decimals_for, listed, number, table
 from bayesmm.results import Fitted
+from bayesmm.results.varcorr import CORRELATION
 
 PROB = 0.95
 """Of the Wald intervals where no posterior sets another probability."""
@@ -40,13 +41,16 @@ def fixed_table(answer: Fitted, prob: float) -> ReportTable:
 
 def variance_table(estimate: Fitted) -> ReportTable:
     """Standard deviations and correlations of the random effects, and the residual's."""
-    rows = []
+    rows, structures = [], {term.covariance.name for term in estimate.model.design.terms}
     for (_, row), se in zip(estimate.varcorr.iterrows(), estimate.sdcor_se, strict=True):
         at = decimals_for(float(se), row["sdcor"])
         if row["term1"] is None:
             what, kind = "", "sd"
         elif row["term2"] is None:
             what, kind = str(row["term1"]), "sd"
+        elif row["term1"] in structures:
+            own = "" if row["term2"] == CORRELATION else f" {row['term2']}"
+            what, kind = f"{row['term1']}{own}", "correlation"
         else:
             what, kind = f"{row['term1']} with {row['term2']}", "correlation"
         value = "undefined" if math.isnan(row["sdcor"]) else number(row["sdcor"], at)

@@ -65,8 +65,10 @@ def _random(term: RandomTerm) -> str:
     what = ["random intercepts"] if INTERCEPT in term.columns else []
     if slopes:
         what.append(f"{'' if what else 'random '}slopes of {listed(slopes, most=4)}")
-    apart = "" if term.k == 1 else "correlated " if term.covariance.correlated else "uncorrelated "
-    return f"{apart}{' and '.join(what)} by {term.group}"
+    structure = term.covariance
+    apart = "" if term.k == 1 else f"{structure.adjective} " if structure.adjective else ""
+    how = "" if structure.adjective else f" with the covariance structure {structure.name}"
+    return f"{apart}{' and '.join(what)} by {term.group}{how}"
 
 
 def _search(estimate: Estimate) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bayesmm as bmm
+from bayesmm.reporting.answers import variance_table
 from bayesmm.reporting.in_a_paper import in_a_paper
 from tests.fits import fit_of, posterior_of
 from tests.reporting.html_page import every, page_of, text_of, tree_of
@@ -75,3 +76,14 @@ def test_all_priors_may_be_chosen():
         "The priors were Intercept ~ Normal(mu=1500, sigma=100), sigma ~ HalfNormal(sigma=20) and "
         "1|Batch_sigma ~ HalfNormal(sigma=20)."
     )
+
+
+def test_a_structured_covariance_is_named_in_the_paragraph_and_in_the_table():
+    machines = bmm.load_data("Machines")
+    machines["order"] = machines["Machine"].cat.codes
+    fit = bmm.Model("score ~ Machine + toep(0 + order | Worker)", machines).fit()
+    assert "slopes of order by Worker with the covariance structure toep (score" in in_a_paper(fit, None)
+    rows = variance_table(fit).rows
+    assert [row[1:3] for row in rows[3:5]] == [("toep lag 1", "correlation"), ("toep lag 2", "correlation")]
+    fit = bmm.Model("score ~ Machine + ar1(0 + order | Worker)", machines).fit()
+    assert variance_table(fit).rows[3][1:3] == ("ar1", "correlation")
