@@ -90,7 +90,7 @@ def plot_profile(
 
 def _has_profile(design: Design, named: ScalarParameter) -> bool:
     """Whether it is a parameter: a structure may tell of correlations that are functions of several."""
-    if named.kind != "corr" or named.term is None:
+    if named.kind != "corr" or named.term is None or named.columns:  # a pair of columns can be held
         return True
     return design.terms[named.term].covariance.held_by(named.component or 0) is not None
 
