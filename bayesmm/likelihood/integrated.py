@@ -49,7 +49,7 @@ class IntegratedLikelihood:
     """p(y | λ, σ) of a design with a normal prior on its coefficients.
 
     λ are the groups' relative factors in the whitened coordinates, (G, k_max, k_max), as
-    :meth:`~bayesmm.likelihood.variances.Variances.group_factors` makes them of φ, or ``whitened`` of the
+    :meth:`~bayesmm.likelihood.variances.Variances.group_factors_many` makes them of φ, or ``whitened`` of the
     factors in the user's units: whatever a covariance structure is like, here it is its λ.
 
     Parameters
